@@ -1,0 +1,55 @@
+# Bookstore. `make` alone lists what can be made.
+
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+PYTHON ?= python3
+RUN := .venv/bin/
+
+.PHONY: help
+help: ## List these targets
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.venv/.installed: pyproject.toml poetry.lock scripts/install.py
+	@$(PYTHON) scripts/install.py
+	@touch $@
+
+.PHONY: install
+install: .venv/.installed ## Install everything into .venv
+
+.PHONY: run
+run: install ## Open a stocked shop: database, worker, admin account, address
+	@$(RUN)bookstore demo
+
+.PHONY: serve
+serve: install ## Serve the shop with the settings of .env, without demo data
+	@$(RUN)bookstore serve
+
+.PHONY: test
+test: install browser ## Run every check that CI runs
+	@$(RUN)python scripts/check.py
+
+.PHONY: browser
+browser: install ## Install Chromium for the browser tests, where there is none
+	@$(RUN)python scripts/browser.py
+
+.PHONY: lint
+lint: install ## Look for faults without running the code
+	@$(RUN)python scripts/check.py --static
+
+.PHONY: format
+format: install ## Put the code into the house style
+	@$(RUN)ruff check --fix .
+	@$(RUN)ruff format .
+
+.PHONY: bench
+bench: install ## Measure, and print the figures beside PostgreSQL's own
+	@$(RUN)python -m bench
+
+.PHONY: soak
+soak: install ## Run the long tests, which are no part of `make test`
+	@SOAK=1 $(RUN)pytest tests -m soak
+
+.PHONY: clean
+clean: ## Remove the environments and everything that a local shop kept
+	@-$(RUN)bookstore db down 2>/dev/null
+	rm -rf .venv .tools var .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis htmlcov .coverage .coverage.*

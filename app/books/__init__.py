@@ -1,0 +1,1 @@
+"""The catalogue: works, the books (editions) that are sold, contributors, genres, stock."""

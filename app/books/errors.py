@@ -1,0 +1,71 @@
+"""What can be wrong with a book, a genre or the stock."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import ClassVar
+
+from app.core.exceptions import AppError
+
+
+class BookNotFoundError(AppError):
+    """No such book, or it is no longer sold."""
+
+    status: ClassVar[int] = 404
+    code: ClassVar[str] = "BOOK_NOT_FOUND"
+    detail = "This book does not exist or is no longer sold."
+
+
+class IsbnConflictError(AppError):
+    """Another book has this ISBN."""
+
+    status: ClassVar[int] = 409
+    code: ClassVar[str] = "BOOK_ISBN_CONFLICT"
+    detail = "Another book has this ISBN."
+
+
+class InvalidIsbnError(AppError):
+    """Not an ISBN: the wrong number of digits, or a check digit that does not fit."""
+
+    status: ClassVar[int] = 422
+    code: ClassVar[str] = "BOOK_ISBN_INVALID"
+    detail = "This is not an ISBN: please check its digits."
+
+
+class GenreNotFoundError(AppError):
+    """A book was to be put on a shelf that the shop does not have."""
+
+    status: ClassVar[int] = 422
+    code: ClassVar[str] = "GENRE_NOT_FOUND"
+    detail = "This genre does not exist."
+
+
+class GenreConflictError(AppError):
+    """The shop has a shelf of this name."""
+
+    status: ClassVar[int] = 409
+    code: ClassVar[str] = "GENRE_CONFLICT"
+    detail = "A genre of this name exists already."
+
+
+@dataclass(frozen=True)
+class Shortage:
+    """A book of which fewer copies are on hand than were asked for."""
+
+    book_id: int
+    requested: int
+    available: int
+
+
+class InsufficientStockError(AppError):
+    """Somebody was quicker; ``items`` says of every short book how many copies are left."""
+
+    status: ClassVar[int] = 409
+    code: ClassVar[str] = "BOOK_INSUFFICIENT_STOCK"
+    detail = "There are not enough copies left."
+
+    def __init__(self, shortages: Sequence[Shortage]) -> None:
+        super().__init__(extra={"items": [asdict(shortage) for shortage in shortages]})
+
+
+class NotReservedError(RuntimeError):
+    """Copies were to be released or sold that nobody had reserved: a fault of the caller."""

@@ -1,0 +1,126 @@
+"""What an import did, for people and as a CSV file."""
+
+import csv
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+MAX_KEPT_REFUSALS = 100_000
+"""So many are told one by one; further ones are only counted, for memory must not grow."""
+
+EXAMPLES_PER_KIND = 5
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
+
+
+class RepairKind(StrEnum):
+    """What was done to rows beyond reading them."""
+
+    ENCODING = "Text that was not UTF-8 was read as Windows-1252"
+    WHITESPACE = "Superfluous spaces were removed"
+    ENTITIES = "HTML entities were written out"
+    ISBN_ZEROS = "An ISBN got back the zeros that it had lost"
+    ISBN_ROUNDED = "A rounded ISBN was replaced by the other column's"
+    ISBN_CHECK_DIGIT = "A wrong check digit was corrected: two columns agree on the rest"
+    ISBN_NUMBER = "An ISBN written with decimals was made whole"
+    ISBN_FOREIGN = "A number that is no ISBN was left out of the ISBN columns"
+    ISBN_LOST = "An ISBN could not be recovered: the book goes without"
+    SERIES = "Series and number were taken out of the title"
+    AUTHORS = "Authors that share a cell were separated"
+    YEAR_NUMBER = "A year written with decimals was made whole"
+    YEAR_BEFORE_CHRIST = "A year before the common era became the work's first publication"
+    DATE_CUT = "Of a date that can be read in two ways only the year was kept"
+    LANGUAGE = "A language got its usual code"
+    GENRE_CUT = "Of several genres the first was kept"
+    COVER_PLACEHOLDER = "A picture that stands for a missing cover was left out"
+    LEFT_OUT = "A value that could not be read was left out"
+
+
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """One repair: what the file said and what the shop has now (empty for nothing)."""
+
+    kind: RepairKind
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class RepairExample:
+    """A repair and the line on which it was made."""
+
+    line: int
+    repair: Repair
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A row that was not imported: where it begins, which book it is about, and why not."""
+
+    line: int
+    reference: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far an import is; ``bytes_total`` is unknown for a pipe, and of a gzip file packed."""
+
+    bytes_read: int
+    bytes_total: int | None
+    rows: int
+
+
+@dataclass
+class ImportReport:
+    """The outcome: every row was taken (a new book), updated, unchanged or refused."""
+
+    rows: int = 0
+    taken: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    refused_total: int = 0
+    refused: list[Refusal] = field(default_factory=list)
+    repairs: Counter[RepairKind] = field(default_factory=Counter)
+    examples: dict[RepairKind, list[RepairExample]] = field(default_factory=dict)
+    columns: dict[str, str] = field(default_factory=dict)
+    """What each column of the file was taken for."""
+
+    unused_columns: tuple[str, ...] = ()
+
+    def refuse(self, refusal: Refusal) -> None:
+        """Count a refused row, and keep the reason."""
+        self.refused_total += 1
+        if len(self.refused) < MAX_KEPT_REFUSALS:
+            self.refused.append(refusal)
+
+    def note(self, line: int, repair: Repair) -> None:
+        """Count a repair, and keep the first few of its kind as examples."""
+        self.repairs[repair.kind] += 1
+        examples = self.examples.setdefault(repair.kind, [])
+        if len(examples) < EXAMPLES_PER_KIND:
+            examples.append(RepairExample(line, repair))
+
+
+def write_csv(report: ImportReport, path: Path) -> None:
+    """Write refusals and examples of repairs to a file that spreadsheets open without harm."""
+    with path.open("w", newline="", encoding="utf-8-sig", errors="replace") as file:
+        writer = csv.writer(file)
+        writer.writerow(["outcome", "line", "reference", "reason"])
+        for outcome, line, *texts in _rows(report):
+            writer.writerow([outcome, line, *map(neutralise, texts)])
+
+
+def neutralise(text: str) -> str:
+    """Return the text so that no spreadsheet takes it for a formula (OWASP, CSV injection)."""
+    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
+
+
+def _rows(report: ImportReport) -> Iterator[tuple[str, int, str, str]]:
+    for refusal in report.refused:
+        yield "refused", refusal.line, refusal.reference, refusal.reason
+    for kind, examples in report.examples.items():
+        for example in examples:
+            reason = f"{kind} (one of {report.repairs[kind]:,}): {example.repair.after}"
+            yield "repaired", example.line, example.repair.before, reason

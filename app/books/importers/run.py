@@ -1,0 +1,63 @@
+"""A CSV file into the catalogue: what the command line and the admin's page call."""
+
+import asyncio
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from app.books.importers.columns import plan_columns
+from app.books.importers.csv import CountingReader, Record, read_records
+from app.books.importers.errors import ImportFileError
+from app.books.importers.load import import_rows
+from app.books.importers.report import ImportReport, Progress
+from app.books.importers.rows import RowReader
+from app.books.importers.sorting import ImportOptions
+
+
+async def import_csv(
+    source: Path | BinaryIO,
+    *,
+    mapping: Mapping[str, str],
+    options: ImportOptions,
+    on_progress: Callable[[Progress], None],
+) -> ImportReport:
+    """Import a CSV file, gzipped or not, and report what became of its rows.
+
+    ``mapping`` says of columns, by their header, which field they hold (a name or a synonym of
+    ``columns.BookField``), where their own names do not. ``on_progress`` is called after every
+    batch. A stream is read to its end and left open. Batches are committed one by one: an import
+    that was interrupted can be run again.
+
+    Raises:
+        ImportFileError: nothing can be read from the file, and nothing was imported.
+        OSError: the file cannot be opened or read.
+    """
+    report = ImportReport()
+    with _opened(source) as (stream, bytes_total):
+        counter = CountingReader(stream)
+        records = read_records(counter)
+        header = await asyncio.to_thread(next, records, None)
+        if not isinstance(header, Record):
+            raise ImportFileError(header.reason if header else "The file is empty.")
+        plan = plan_columns(header.cells, mapping)
+        report.columns, report.unused_columns = plan.meanings, plan.unused
+        reader = RowReader(plan, currency=options.currency)
+        await import_rows(
+            map(reader.read, records),
+            options=options,
+            report=report,
+            on_batch=lambda: on_progress(Progress(counter.bytes_read, bytes_total, report.rows)),
+        )
+    return report
+
+
+@contextmanager
+def _opened(source: Path | BinaryIO) -> Iterator[tuple[BinaryIO, int | None]]:
+    """Yield a stream and its length in bytes, as far as that can be known."""
+    if isinstance(source, Path):
+        with source.open("rb") as file:
+            yield file, os.fstat(file.fileno()).st_size
+    else:
+        yield source, None

@@ -1,0 +1,101 @@
+"""What each row of a batch is to the catalogue: a known book, a new one, or nothing it can use."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from app.books.importers.matching import KnownWork, Matches
+from app.books.importers.report import Refusal
+from app.books.importers.rows import BookRow
+from app.books.models import BookFormat
+
+NO_NAME = "This book is new to the shop: a new book needs a title and an author."
+NO_PRICE = (
+    'The price is missing. Say which column holds it (--map "Our Price=price"), or give one price '
+    "to all new books that come without (--default-price 9.99)."
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImportOptions:
+    """What new books get that the file says nothing about, and the shop's currency (ISO 4217)."""
+
+    currency: str
+    default_price: Decimal | None = None
+    default_stock: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class NewBook:
+    """A book to be made; it makes its work too if that has no id yet and no earlier row does."""
+
+    row: BookRow
+    work: KnownWork
+    makes_work: bool
+
+
+class Sorting:
+    """A batch, sorted row by row; ``known`` are rows by the id of the book that they are about."""
+
+    def __init__(
+        self, matches: Matches, *, lines: Mapping[int, int], options: ImportOptions
+    ) -> None:
+        self._matches = matches
+        self._lines = lines
+        self._options = options
+        self._new_isbns: dict[str, int] = {}
+        self.known: dict[int, BookRow] = {}
+        self.new_books: list[NewBook] = []
+        self.refusals: list[Refusal] = []
+
+    def add(self, row: BookRow) -> None:
+        """Decide what a row is, in the light of those before it."""
+        book = row.book
+        if book.isbn is not None and book.isbn in self._matches.books:
+            self._recognise(row, self._matches.books[book.isbn])
+        elif book.isbn is not None and book.isbn in self._new_isbns:
+            self._refuse_repeated(row, self._new_isbns[book.isbn])
+        elif row.line not in self._matches.keys:
+            self._refuse(row, NO_NAME)
+        else:
+            self._add_named(row)
+
+    def _add_named(self, row: BookRow) -> None:
+        """Sort a row that says title and author and has no ISBN that is known."""
+        book = row.book
+        works = self._matches.works[self._matches.keys[row.line]]
+        work = next((known for known in works if known.may_be(book)), None)
+        if book.isbn is None and work is not None:
+            book_format = book.format or BookFormat.PAPERBACK
+            if book_format in work.editions:
+                self._recognise(row, work.editions[book_format])
+                return
+            if book_format in work.new_editions:
+                self._refuse_repeated(row, work.new_editions[book_format])
+                return
+        if book.price is None and self._options.default_price is None:
+            self._refuse(row, NO_PRICE)
+            return
+        makes_work = work is None
+        if work is None:
+            work = KnownWork(None, book.first_published, book.series_number)
+            works.append(work)
+        self.new_books.append(NewBook(row, work, makes_work))
+        if book.isbn is None:
+            work.new_editions[book.format or BookFormat.PAPERBACK] = row.line
+        else:
+            self._new_isbns[book.isbn] = row.line
+
+    def _recognise(self, row: BookRow, book_id: int) -> None:
+        if book_id in self._lines:
+            self._refuse_repeated(row, self._lines[book_id])
+        elif book_id in self.known:
+            self._refuse_repeated(row, self.known[book_id].line)
+        else:
+            self.known[book_id] = row
+
+    def _refuse_repeated(self, row: BookRow, line: int) -> None:
+        self._refuse(row, f"This book is on line {line} already.")
+
+    def _refuse(self, row: BookRow, reason: str) -> None:
+        self.refusals.append(Refusal(row.line, row.reference, reason))

@@ -1,0 +1,113 @@
+"""The catalogue as JSON."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query, status
+
+from app.books import service
+from app.books.schemas import (
+    BookCreate,
+    BookPage,
+    BookQuery,
+    BookRead,
+    BookUpdate,
+    GenreCreate,
+    GenreRead,
+    StockUpdate,
+)
+from app.core.clock import Now
+from app.core.deps import AppSettings, CurrentAdmin, DbSession
+from app.core.schemas import Id
+
+router = APIRouter(prefix="/books", tags=["books"])
+genres_router = APIRouter(prefix="/genres", tags=["books"])
+
+BookId = Annotated[Id, Path()]
+Responses = dict[int | str, dict[str, Any]]
+
+MISSING: Responses = {404: {"description": "BOOK_NOT_FOUND: no such book, or no longer sold"}}
+STAFF_ONLY: Responses = {
+    401: {"description": "AUTH_TOKEN_INVALID, AUTH_TOKEN_EXPIRED: not signed in"},
+    403: {"description": "AUTH_FORBIDDEN: not staff"},
+}
+REFUSED: Responses = {
+    409: {"description": "BOOK_ISBN_CONFLICT: another book has this ISBN"},
+    422: {"description": "VALIDATION_ERROR, BOOK_ISBN_INVALID, GENRE_NOT_FOUND"},
+}
+
+
+@router.get("", summary="Find books")
+async def list_books(session: DbSession, query: Annotated[BookQuery, Query()]) -> BookPage:
+    """Return a page of books, filtered, searched and sorted.
+
+    Totals are counted to 1,000 (a search ranks 500 books); `total_is_exact` tells whether there
+    are more. A search that finds nothing is repeated with its spelling repaired, and
+    `corrected_query` says so.
+    """
+    return await service.list_books(session, query=query)
+
+
+@router.get("/{book_id}", summary="A book", responses=MISSING)
+async def read_book(session: DbSession, book_id: BookId) -> BookRead:
+    """Return a book with its genre, its contributors and its work's other editions."""
+    return await service.get_book(session, book_id=book_id)
+
+
+@router.post(
+    "",
+    status_code=status.HTTP_201_CREATED,
+    summary="Add a book",
+    responses=STAFF_ONLY | REFUSED,
+)
+async def create_book(
+    session: DbSession, _admin: CurrentAdmin, book: BookCreate, settings: AppSettings
+) -> BookRead:
+    """Add a book, with no copies in stock yet.
+
+    A deleted book with the same ISBN comes back under its old id.
+    """
+    return await service.create_book(session, book=book, currency=settings.currency)
+
+
+@router.put("/{book_id}", summary="Change a book", responses=STAFF_ONLY | MISSING | REFUSED)
+async def update_book(
+    session: DbSession, _admin: CurrentAdmin, book_id: BookId, change: BookUpdate
+) -> BookRead:
+    """Change what is sent; the rest stays. Null clears what may be missing."""
+    return await service.update_book(session, book_id=book_id, change=change)
+
+
+@router.delete(
+    "/{book_id}",
+    status_code=status.HTTP_204_NO_CONTENT,
+    summary="Stop selling a book",
+    responses=STAFF_ONLY | MISSING,
+)
+async def delete_book(session: DbSession, _admin: CurrentAdmin, book_id: BookId, now: Now) -> None:
+    """Take a book out of the shop. Orders that have it keep it."""
+    await service.delete_book(session, book_id=book_id, now=now)
+
+
+@router.patch("/{book_id}/stock", summary="Count a book's copies", responses=STAFF_ONLY | MISSING)
+async def update_stock(
+    session: DbSession, _admin: CurrentAdmin, book_id: BookId, stock: StockUpdate
+) -> BookRead:
+    """Set how many copies can be bought. Those who wait are told when it was none before."""
+    return await service.set_stock(session, book_id=book_id, quantity=stock.quantity)
+
+
+@genres_router.get("", summary="The shop's genres")
+async def list_genres(session: DbSession) -> list[GenreRead]:
+    """Return all genres by name."""
+    return await service.list_genres(session)
+
+
+@genres_router.post(
+    "",
+    status_code=status.HTTP_201_CREATED,
+    summary="Add a genre",
+    responses=STAFF_ONLY | {409: {"description": "GENRE_CONFLICT: there is one of this name"}},
+)
+async def create_genre(session: DbSession, _admin: CurrentAdmin, genre: GenreCreate) -> GenreRead:
+    """Add a genre, which books can then be put into."""
+    return await service.create_genre(session, name=genre.name)

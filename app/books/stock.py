@@ -1,0 +1,89 @@
+"""Copies: from the shelf into reservations, from there to buyers or back.
+
+Every change is one conditional statement, so that the last copy is sold once however many want
+it. Books are taken in ascending order of their ids, so that two baskets cannot wait for each
+other.
+"""
+
+from collections.abc import Mapping
+
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute
+
+from app.books import repository
+from app.books.errors import (
+    BookNotFoundError,
+    InsufficientStockError,
+    NotReservedError,
+    Shortage,
+)
+from app.books.events import BookRestocked
+from app.books.models import Stock
+from app.jobs.outbox import publish
+
+
+async def reserve(session: AsyncSession, *, quantities: Mapping[int, int]) -> None:
+    """Set copies aside, by book.
+
+    Raises:
+        InsufficientStockError: some books are short. Others may have been reserved by then: the
+            transaction is to be undone.
+    """
+    short = await _move(session, quantities, source=Stock.on_hand, target=Stock.reserved)
+    if short:
+        on_hand = await repository.copies_on_hand(session, book_ids=short)
+        raise InsufficientStockError(
+            [Shortage(book_id, quantities[book_id], on_hand.get(book_id, 0)) for book_id in short]
+        )
+
+
+async def release(session: AsyncSession, *, quantities: Mapping[int, int]) -> None:
+    """Put reserved copies, by book, back on the shelf.
+
+    Raises:
+        NotReservedError: so many were not reserved.
+    """
+    if await _move(session, quantities, source=Stock.reserved, target=Stock.on_hand):
+        raise NotReservedError(quantities)
+
+
+async def sell(session: AsyncSession, *, quantities: Mapping[int, int]) -> None:
+    """Count reserved copies, by book, as sold.
+
+    Raises:
+        NotReservedError: so many were not reserved.
+    """
+    if await _move(session, quantities, source=Stock.reserved, target=Stock.sold):
+        raise NotReservedError(quantities)
+
+
+async def set_on_hand(session: AsyncSession, *, book_id: int, quantity: int) -> None:
+    """Make the shelf agree with what staff counted on it; reserved and sold copies stay.
+
+    The difference counts as received. Publishes ``BookRestocked`` when there was none before.
+
+    Raises:
+        BookNotFoundError: no such book.
+    """
+    before = await repository.set_copies_on_hand(session, book_id=book_id, quantity=quantity)
+    if before is None:
+        raise BookNotFoundError
+    if before == 0 and quantity > 0:
+        await publish(session, BookRestocked(book_id=book_id))
+
+
+async def _move(
+    session: AsyncSession,
+    quantities: Mapping[int, int],
+    *,
+    source: InstrumentedAttribute[int],
+    target: InstrumentedAttribute[int],
+) -> list[int]:
+    """Move copies of each book; return the books that have too few in the source."""
+    return [
+        book_id
+        for book_id, quantity in sorted(quantities.items())
+        if not await repository.move_copies(
+            session, book_id=book_id, quantity=quantity, source=source, target=target
+        )
+    ]

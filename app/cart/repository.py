@@ -1,0 +1,129 @@
+"""SQL for baskets."""
+
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy import ColumnElement, delete, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.cart.models import Cart, CartItem
+from app.cart.schemas import MAX_QUANTITY, CartOwner
+
+
+def owned_by(owner: CartOwner) -> ColumnElement[bool]:
+    """Return the condition that picks the owner's basket."""
+    if owner.user_id is not None:
+        return Cart.user_id == owner.user_id
+    return Cart.token_hash == owner.token_hash
+
+
+async def ensure_cart(session: AsyncSession, *, owner: CartOwner) -> int:
+    """Return the basket's id, made if it was not there."""
+    column = Cart.user_id if owner.user_id is not None else Cart.token_hash
+    statement = (
+        insert(Cart)
+        .values(user_id=owner.user_id, token_hash=owner.token_hash)
+        .on_conflict_do_update(index_elements=[column], set_={"updated_at": func.now()})
+        .returning(Cart.id)
+    )
+    return (await session.scalars(statement)).one()
+
+
+async def list_items(session: AsyncSession, *, owner: CartOwner) -> Sequence[CartItem]:
+    """Return the basket's items, the oldest first."""
+    statement = select(CartItem).join(Cart).where(owned_by(owner)).order_by(CartItem.id)
+    return (await session.scalars(statement)).all()
+
+
+async def count_copies(session: AsyncSession, *, owner: CartOwner) -> int:
+    """Return how many copies are in the basket."""
+    statement = (
+        select(func.coalesce(func.sum(CartItem.quantity), 0)).join(Cart).where(owned_by(owner))
+    )
+    return int((await session.scalars(statement)).one())
+
+
+async def insert_item(
+    session: AsyncSession, *, cart_id: int, book_id: int, quantity: int
+) -> CartItem | None:
+    """Add a book; ``None`` when it is there already."""
+    statement = (
+        insert(CartItem)
+        .values(cart_id=cart_id, book_id=book_id, quantity=quantity)
+        .on_conflict_do_nothing()
+        .returning(CartItem)
+    )
+    return (await session.scalars(statement)).one_or_none()
+
+
+async def add_quantities(
+    session: AsyncSession, *, cart_id: int, quantities: Mapping[int, int]
+) -> None:
+    """Add copies of books, on top of what is there, up to the most that a basket holds."""
+    if not quantities:
+        return
+    statement = insert(CartItem).values(
+        [
+            {"cart_id": cart_id, "book_id": book_id, "quantity": quantity}
+            for book_id, quantity in sorted(quantities.items())
+        ]
+    )
+    await session.execute(
+        statement.on_conflict_do_update(
+            index_elements=[CartItem.cart_id, CartItem.book_id],
+            set_={
+                "quantity": func.least(
+                    CartItem.quantity + statement.excluded.quantity, MAX_QUANTITY
+                )
+            },
+        )
+    )
+
+
+async def update_item(
+    session: AsyncSession,
+    *,
+    owner: CartOwner,
+    item_id: int,
+    quantity: int,
+) -> CartItem | None:
+    """Set how many copies it shall be; ``None`` when it is no item of this basket."""
+    carts = select(Cart.id).where(owned_by(owner))
+    statement = (
+        update(CartItem)
+        .where(CartItem.id == item_id, CartItem.cart_id.in_(carts))
+        .values(quantity=quantity)
+        .returning(CartItem)
+        .execution_options(populate_existing=True)
+    )
+    return (await session.scalars(statement)).one_or_none()
+
+
+async def delete_item(session: AsyncSession, *, owner: CartOwner, item_id: int) -> bool:
+    """Take an item out; tell whether there was one."""
+    carts = select(Cart.id).where(owned_by(owner))
+    statement = (
+        delete(CartItem)
+        .where(CartItem.id == item_id, CartItem.cart_id.in_(carts))
+        .returning(CartItem.id)
+    )
+    return (await session.scalars(statement)).one_or_none() is not None
+
+
+async def take_items(session: AsyncSession, *, owner: CartOwner) -> dict[int, int]:
+    """Empty the basket and return what was in it, as copies by book.
+
+    The deletion is the claim: of two who try at once, the second finds an empty basket.
+    """
+    carts = select(Cart.id).where(owned_by(owner))
+    statement = (
+        delete(CartItem)
+        .where(CartItem.cart_id.in_(carts))
+        .returning(CartItem.book_id, CartItem.quantity)
+    )
+    return {row.book_id: row.quantity for row in await session.execute(statement)}
+
+
+async def delete_cart(session: AsyncSession, *, owner: CartOwner) -> None:
+    """Forget a basket."""
+    await session.execute(delete(Cart).where(owned_by(owner)))

@@ -1,0 +1,48 @@
+"""The basket of a signed-in reader, as JSON."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, status
+
+from app.cart import service
+from app.cart.schemas import CartItemCreate, CartItemRead, CartItemUpdate, CartOwner, CartRead
+from app.core.deps import AppSettings, CurrentUser, DbSession
+from app.core.schemas import Id
+
+router = APIRouter(prefix="/cart", tags=["cart"])
+
+ItemId = Annotated[Id, Path()]
+
+
+@router.get("", summary="My basket")
+async def read_cart(session: DbSession, user: CurrentUser, settings: AppSettings) -> CartRead:
+    """Return the basket at today's prices."""
+    return await service.get_cart(
+        session, owner=CartOwner.account(user.id), currency=settings.currency
+    )
+
+
+@router.post("/items", status_code=status.HTTP_201_CREATED, summary="Put a book into the basket")
+async def create_item(session: DbSession, user: CurrentUser, item: CartItemCreate) -> CartItemRead:
+    """Add a book that is not in the basket yet and of which enough copies are in stock."""
+    return await service.add_item(
+        session, owner=CartOwner.account(user.id), book_id=item.book_id, quantity=item.quantity
+    )
+
+
+@router.put("/items/{item_id}", summary="Change how many copies")
+async def update_item(
+    session: DbSession, user: CurrentUser, item_id: ItemId, change: CartItemUpdate
+) -> CartItemRead:
+    """Set how many copies of a book shall be in the basket."""
+    return await service.update_item(
+        session, owner=CartOwner.account(user.id), item_id=item_id, quantity=change.quantity
+    )
+
+
+@router.delete(
+    "/items/{item_id}", status_code=status.HTTP_204_NO_CONTENT, summary="Take a book out"
+)
+async def delete_item(session: DbSession, user: CurrentUser, item_id: ItemId) -> None:
+    """Take an item out of the basket."""
+    await service.remove_item(session, owner=CartOwner.account(user.id), item_id=item_id)

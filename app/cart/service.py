@@ -1,0 +1,148 @@
+"""The rules of the basket."""
+
+from collections.abc import Mapping
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.books.errors import BookNotFoundError
+from app.books.service import Offer, get_offers
+from app.cart import repository
+from app.cart.errors import BookOutOfStockError, CartItemDuplicateError, CartItemNotFoundError
+from app.cart.models import CartItem
+from app.cart.schemas import MAX_QUANTITY, CartBook, CartItemRead, CartOwner, CartRead
+from app.core.money import ZERO
+
+
+async def get_cart(session: AsyncSession, *, owner: CartOwner, currency: str) -> CartRead:
+    """Return the basket at today's prices. One that was never used is an empty one."""
+    items = await repository.list_items(session, owner=owner)
+    offers = await get_offers(session, book_ids={item.book_id for item in items})
+    shown = [_read(item, offers[item.book_id]) for item in items if item.book_id in offers]
+    return CartRead(
+        items=shown,
+        unavailable_items=[item.id for item in items if item.book_id not in offers],
+        total_items=sum(item.quantity for item in shown),
+        total_price=sum((item.line_total for item in shown), ZERO),
+        currency=currency,
+    )
+
+
+async def count_copies(session: AsyncSession, *, owner: CartOwner) -> int:
+    """Return how many copies are in the basket, for the number beside its link."""
+    return await repository.count_copies(session, owner=owner)
+
+
+async def add_item(
+    session: AsyncSession, *, owner: CartOwner, book_id: int, quantity: int
+) -> CartItemRead:
+    """Put a book that is not there yet into the basket.
+
+    Raises:
+        BookNotFoundError: no such book.
+        BookOutOfStockError: fewer copies are in stock.
+        CartItemDuplicateError: the basket has it already.
+    """
+    offer = await _offer_in_stock(session, book_id=book_id, quantity=quantity)
+    cart_id = await repository.ensure_cart(session, owner=owner)
+    item = await repository.insert_item(
+        session, cart_id=cart_id, book_id=book_id, quantity=quantity
+    )
+    if item is None:
+        raise CartItemDuplicateError(field="book_id")
+    return _read(item, offer)
+
+
+async def add_copies(
+    session: AsyncSession, *, owner: CartOwner, book_id: int, quantity: int
+) -> None:
+    """Put copies of a book into the basket, on top of those that are there.
+
+    Raises:
+        BookNotFoundError: no such book.
+        BookOutOfStockError: fewer copies are in stock.
+    """
+    await _offer_in_stock(session, book_id=book_id, quantity=quantity)
+    await put_back(session, owner=owner, quantities={book_id: quantity})
+
+
+async def update_item(
+    session: AsyncSession, *, owner: CartOwner, item_id: int, quantity: int
+) -> CartItemRead:
+    """Set how many copies it shall be.
+
+    Raises:
+        CartItemNotFoundError: not in this basket.
+        BookNotFoundError: the book is no longer sold.
+        BookOutOfStockError: fewer copies are in stock.
+    """
+    item = await repository.update_item(session, owner=owner, item_id=item_id, quantity=quantity)
+    if item is None:
+        raise CartItemNotFoundError
+    return _read(item, await _offer_in_stock(session, book_id=item.book_id, quantity=quantity))
+
+
+async def remove_item(session: AsyncSession, *, owner: CartOwner, item_id: int) -> None:
+    """Take an item out.
+
+    Raises:
+        CartItemNotFoundError: not in this basket.
+    """
+    if not await repository.delete_item(session, owner=owner, item_id=item_id):
+        raise CartItemNotFoundError
+
+
+async def take_items(session: AsyncSession, *, owner: CartOwner) -> dict[int, int]:
+    """Empty the basket for a checkout and return the copies by book.
+
+    Of two checkouts at once the second waits, and finds the basket empty.
+    """
+    return await repository.take_items(session, owner=owner)
+
+
+async def put_back(
+    session: AsyncSession, *, owner: CartOwner, quantities: Mapping[int, int]
+) -> None:
+    """Add copies by book to the basket, up to ``MAX_QUANTITY`` of each."""
+    cart_id = await repository.ensure_cart(session, owner=owner)
+    await repository.add_quantities(session, cart_id=cart_id, quantities=quantities)
+
+
+async def merge_guest_cart(session: AsyncSession, *, token: str, user_id: int) -> None:
+    """Move what a guest collected into the basket of the account that signed in."""
+    guest = CartOwner.guest(token)
+    quantities = await repository.take_items(session, owner=guest)
+    if quantities:
+        await put_back(session, owner=CartOwner.account(user_id), quantities=quantities)
+    await repository.delete_cart(session, owner=guest)
+
+
+async def _offer_in_stock(session: AsyncSession, *, book_id: int, quantity: int) -> Offer:
+    offer = (await get_offers(session, book_ids={book_id})).get(book_id)
+    if offer is None:
+        raise BookNotFoundError(field="book_id")
+    if offer.on_hand == 0:
+        raise BookOutOfStockError(field="book_id")
+    if offer.on_hand < quantity:
+        raise BookOutOfStockError(
+            f"Only {offer.on_hand} left in stock.",
+            field="quantity",
+            extra={"available": offer.on_hand},
+        )
+    return offer
+
+
+def _read(item: CartItem, offer: Offer) -> CartItemRead:
+    return CartItemRead(
+        id=item.id,
+        book_id=item.book_id,
+        quantity=item.quantity,
+        book=CartBook(
+            id=offer.book_id,
+            title=offer.title,
+            author=offer.author,
+            price=offer.price,
+            cover_image_url=offer.cover_image_url,
+        ),
+        available=min(offer.on_hand, MAX_QUANTITY),
+        line_total=offer.price * item.quantity,
+    )

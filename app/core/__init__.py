@@ -1,0 +1,1 @@
+"""What every domain needs and that knows nothing about books."""

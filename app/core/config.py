@@ -1,0 +1,126 @@
+"""Settings, read once from the environment, ``.env`` and the local demo's own file."""
+
+import os
+from enum import StrEnum
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+LOCAL_DIRECTORY = Path(os.environ.get("LOCAL_DIRECTORY", "var"))
+"""Everything that a local shop keeps: its database, its secrets, its mail folder."""
+
+LOCAL_SETTINGS_FILE = LOCAL_DIRECTORY / "local.env"
+"""Written by ``bookstore db up`` and ``bookstore demo``: where the database listens, the secret."""
+
+DEFAULT_SECRET = "insecure-development-secret-change-me"  # noqa: S105 (refused in production)
+MINIMUM_SECRET_BYTES = 32
+
+
+class Environment(StrEnum):
+    """Where the application runs."""
+
+    DEVELOPMENT = "development"
+    TEST = "test"
+    PRODUCTION = "production"
+
+
+class LogFormat(StrEnum):
+    """How log lines look; ``auto`` is JSON in production and readable elsewhere."""
+
+    AUTO = "auto"
+    CONSOLE = "console"
+    JSON = "json"
+
+
+class Settings(BaseSettings):
+    """All settings of the application. A name in capitals is the environment variable."""
+
+    model_config = SettingsConfigDict(
+        env_file=(LOCAL_SETTINGS_FILE, ".env"), env_file_encoding="utf-8", extra="ignore"
+    )
+
+    env: Environment = Environment.DEVELOPMENT
+    secret_key: SecretStr = SecretStr(DEFAULT_SECRET)
+
+    database_url: str = "postgresql+asyncpg://postgres:postgres@localhost:5432/bookstore_dev"
+    database_pool_size: Annotated[int, Field(ge=1, le=100)] = 5
+    database_pool_wait_seconds: Annotated[float, Field(gt=0)] = 2.0
+    database_statement_timeout_seconds: Annotated[float, Field(gt=0)] = 10.0
+
+    shop_name: str = "Bookstore"
+    public_url: str = "http://127.0.0.1:8000"
+    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "USD"
+    locale: str = "en_US"
+    time_zone: str = "UTC"
+
+    access_token_minutes: Annotated[int, Field(ge=1)] = 15
+    refresh_token_days: Annotated[int, Field(ge=1)] = 30
+    session_days: Annotated[int, Field(ge=1)] = 30
+
+    reservation_minutes: Annotated[int, Field(ge=1)] = 15
+    gateway_timeout_seconds: Annotated[float, Field(gt=0)] = 10.0
+
+    smtp_host: str | None = None
+    smtp_port: Annotated[int, Field(ge=1, le=65535)] = 587
+    smtp_username: str | None = None
+    smtp_password: SecretStr | None = None
+    smtp_starttls: bool = True
+    smtp_timeout_seconds: Annotated[float, Field(gt=0)] = 10.0
+    mail_from: str = "Bookstore <shop@example.com>"
+    mail_directory: Path = LOCAL_DIRECTORY / "mail"
+
+    log_level: str = "INFO"
+    log_format: LogFormat = LogFormat.AUTO
+
+    max_body_bytes: Annotated[int, Field(ge=1024)] = 1024 * 1024
+    body_deadline_seconds: Annotated[float, Field(gt=0)] = 15.0
+
+    worker_in_process: bool = False
+
+    @field_validator("database_url")
+    @classmethod
+    def _use_asyncpg(cls, url: str) -> str:
+        """Name the driver: other programs write ``postgres://``, which means another one here."""
+        scheme, separator, rest = url.partition("://")
+        if scheme in {"postgres", "postgresql"}:
+            return f"postgresql+asyncpg{separator}{rest}"
+        if scheme != "postgresql+asyncpg":
+            raise ValueError("must be a postgresql:// URL")
+        return url
+
+    @field_validator("public_url")
+    @classmethod
+    def _without_trailing_slash(cls, url: str) -> str:
+        return url.rstrip("/")
+
+    @model_validator(mode="after")
+    def _refuse_weak_secret_in_production(self) -> Self:
+        if self.env is not Environment.PRODUCTION:
+            return self
+        secret = self.secret_key.get_secret_value()
+        if secret == DEFAULT_SECRET or len(secret.encode()) < MINIMUM_SECRET_BYTES:
+            raise ValueError(
+                f"SECRET_KEY must be set to at least {MINIMUM_SECRET_BYTES} random bytes in "
+                "production, for example the output of: "
+                'python -c "import secrets; print(secrets.token_urlsafe(48))"'
+            )
+        return self
+
+    @property
+    def is_production(self) -> bool:
+        """Whether strangers shop here."""
+        return self.env is Environment.PRODUCTION
+
+    @property
+    def uses_secure_cookies(self) -> bool:
+        """Whether the shop is reached over HTTPS, which ``__Host-`` cookies need."""
+        return self.public_url.startswith("https://")
+
+
+@lru_cache
+def get_settings() -> Settings:
+    """Return the settings, read at the first call and kept."""
+    return Settings()

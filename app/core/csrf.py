@@ -1,0 +1,105 @@
+"""Forms are taken only from the shop's own pages.
+
+Two checks of which each would do: the browser's own word on where the request comes from (Fetch
+Metadata, else ``Origin``), and a token in the form that equals the one in the browser's cookie.
+"""
+
+import hmac
+from typing import Annotated, ClassVar
+from urllib.parse import urlsplit
+
+from fastapi import Depends, Request, Response
+from itsdangerous import BadSignature, URLSafeSerializer
+
+from app.core.config import Settings
+from app.core.deps import AppSettings
+from app.core.exceptions import AppError
+from app.core.security import new_opaque_token
+
+FIELD = "csrf_token"
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+class CsrfError(AppError):
+    """The form was not sent from a page of this shop, or that page is very old."""
+
+    status: ClassVar[int] = 403
+    code: ClassVar[str] = "CSRF_REFUSED"
+    detail = "This form is no longer valid. Please go back, reload the page and send it again."
+
+
+def _cookie(settings: Settings) -> str:
+    return "__Host-csrf" if settings.uses_secure_cookies else "csrf"
+
+
+def _serializer(settings: Settings) -> URLSafeSerializer:
+    return URLSafeSerializer(settings.secret_key.get_secret_value(), salt="csrf")
+
+
+def _signed_by_us(token: str, settings: Settings) -> bool:
+    try:
+        _serializer(settings).loads(token)
+    except BadSignature:
+        return False
+    return True
+
+
+async def get_csrf_token(request: Request, settings: AppSettings) -> str:
+    """Return the token that the page's forms carry: the browser's own, else a new one."""
+    known = request.cookies.get(_cookie(settings), "")
+    if known and _signed_by_us(known, settings):
+        return known
+    token = str(_serializer(settings).dumps(new_opaque_token()))
+    request.state.new_csrf_token = token
+    return token
+
+
+CsrfToken = Annotated[str, Depends(get_csrf_token)]
+
+
+def set_csrf_cookie(request: Request, response: Response, settings: Settings) -> None:
+    """Let the browser keep the token, if this request made a new one."""
+    token = getattr(request.state, "new_csrf_token", None)
+    if token is not None:
+        response.set_cookie(
+            _cookie(settings),
+            token,
+            path="/",
+            secure=settings.uses_secure_cookies,
+            httponly=True,
+            samesite="lax",
+        )
+
+
+async def refuse_foreign_forms(request: Request, settings: AppSettings) -> None:
+    """Let only forms of the shop's own pages through.
+
+    Raises:
+        CsrfError: the request comes from elsewhere, or carries no or another browser's token.
+    """
+    if request.method in SAFE_METHODS:
+        return
+    if not _comes_from_here(request):
+        raise CsrfError
+    form = await request.form()
+    sent = form.get(FIELD)
+    expected = request.cookies.get(_cookie(settings), "")
+    if not (
+        isinstance(sent, str)
+        and expected
+        and hmac.compare_digest(sent.encode("utf-8", "replace"), expected.encode())
+        and _signed_by_us(expected, settings)
+    ):
+        raise CsrfError
+
+
+CsrfProtected = Depends(refuse_foreign_forms)
+"""For routers of pages: ``APIRouter(dependencies=[CsrfProtected])``."""
+
+
+def _comes_from_here(request: Request) -> bool:
+    site = request.headers.get("sec-fetch-site")
+    if site is not None:
+        return site in {"same-origin", "none"}
+    origin = request.headers.get("origin")
+    return origin is None or urlsplit(origin).netloc == request.headers.get("host")

@@ -1,0 +1,99 @@
+"""What endpoints depend on: the request's transaction, the settings, who is asking."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, ClassVar, Protocol, cast
+
+from fastapi import Depends, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.core.clock import Now
+from app.core.config import Settings, get_settings
+from app.core.exceptions import AppError
+from app.core.security import Role
+from app.db.session import session_scope
+
+
+async def get_db() -> AsyncIterator[AsyncSession]:
+    """Yield the request's session: committed when the endpoint returns, undone when it raises."""
+    async with session_scope() as session:
+        yield session
+
+
+DbSession = Annotated[AsyncSession, Depends(get_db, scope="function")]
+"""The request's one transaction. ``scope="function"`` ends it *before* the response leaves."""
+
+AppSettings = Annotated[Settings, Depends(get_settings)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Principal:
+    """Who is asking, as the database knows the account now."""
+
+    id: int
+    email: str
+    display_name: str
+    role: Role
+
+    @property
+    def is_admin(self) -> bool:
+        """Whether the account may run the shop."""
+        return self.role is Role.ADMIN
+
+
+class Authenticator(Protocol):
+    """Finds the account behind an access token; the users' package provides it."""
+
+    async def __call__(self, session: AsyncSession, *, token: str, now: datetime) -> Principal:
+        """Return the active account.
+
+        Raises:
+            AppError: 401 for a bad token or a deactivated account.
+        """
+
+
+class NotSignedInError(AppError):
+    """The endpoint needs to know who is asking."""
+
+    status: ClassVar[int] = 401
+    code: ClassVar[str] = "AUTH_TOKEN_INVALID"
+    detail = "Please sign in."
+
+
+class ForbiddenError(AppError):
+    """The account is known and may not do this."""
+
+    status: ClassVar[int] = 403
+    code: ClassVar[str] = "AUTH_FORBIDDEN"
+    detail = "This account may not do that."
+
+
+bearer = HTTPBearer(auto_error=False, description="Access token from /api/v1/auth/login")
+
+
+async def get_current_user(
+    request: Request,
+    session: DbSession,
+    now: Now,
+    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)],
+) -> Principal:
+    """Return the account that the request's access token belongs to."""
+    if credentials is None:
+        raise NotSignedInError(headers={"WWW-Authenticate": "Bearer"})
+    authenticate = cast(Authenticator, request.app.state.authenticate)
+    return await authenticate(session, token=credentials.credentials, now=now)
+
+
+CurrentUser = Annotated[Principal, Depends(get_current_user, scope="function")]
+
+
+async def get_current_admin(user: CurrentUser) -> Principal:
+    """Return the account, which is staff."""
+    if not user.is_admin:
+        raise ForbiddenError
+    return user
+
+
+CurrentAdmin = Annotated[Principal, Depends(get_current_admin, scope="function")]

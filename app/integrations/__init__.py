@@ -1,0 +1,1 @@
+"""The outside world: payment gateways and mail, each behind a protocol."""

@@ -1,0 +1,59 @@
+"""Sending mail: over SMTP, or into a folder where there is no SMTP server."""
+
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Protocol
+
+import aiosmtplib
+import anyio
+
+from app.core.config import Settings
+
+
+class MailSender(Protocol):
+    """Hands a complete message to the outside world, or raises."""
+
+    async def send(self, message: EmailMessage) -> None:
+        """Return once the message was accepted for delivery."""
+
+
+class SmtpMailSender:
+    """Sends over SMTP, with a deadline for every step, so that a dead server holds nobody."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    async def send(self, message: EmailMessage) -> None:
+        """Deliver the message to the configured server."""
+        settings = self._settings
+        password = settings.smtp_password
+        await aiosmtplib.send(
+            message,
+            hostname=settings.smtp_host,
+            port=settings.smtp_port,
+            username=settings.smtp_username,
+            password=password.get_secret_value() if password else None,
+            start_tls=settings.smtp_starttls,
+            timeout=settings.smtp_timeout_seconds,
+        )
+
+
+class FolderMailSender:
+    """Writes each message as an ``.eml`` file, which any mail program opens."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    async def send(self, message: EmailMessage) -> None:
+        """Write the message under its Message-ID, so that a repeated delivery is one file."""
+        directory = anyio.Path(self._directory)
+        await directory.mkdir(parents=True, exist_ok=True)
+        name = message["Message-ID"].strip("<>").partition("@")[0]
+        await (directory / f"{name}.eml").write_bytes(message.as_bytes())
+
+
+def mail_sender(settings: Settings) -> MailSender:
+    """Return the sender that the settings ask for."""
+    if settings.smtp_host:
+        return SmtpMailSender(settings)
+    return FolderMailSender(settings.mail_directory)

@@ -1,0 +1,243 @@
+"""The worker: runs jobs and schedules, and takes over from workers that died."""
+
+import asyncio
+import logging
+import signal
+import time
+from collections.abc import Coroutine, Sequence
+from typing import Any
+
+import procrastinate
+import structlog
+from procrastinate.worker import Worker as QueueWorker
+from sqlalchemy import make_url
+
+from app.core.config import Settings
+from app.db.session import session_scope
+from app.jobs.outbox import Handler, outbox_jobs
+from app.jobs.queue import Job
+from app.jobs.retries import BackOff, held_jobs, release_abandoned
+from app.jobs.timings import PRODUCTION, Timings
+
+log = structlog.get_logger(__name__)
+
+RECONNECT_SECONDS = 2.0
+CONNECT_TIMEOUT_SECONDS = 10.0
+MAX_CONNECTIONS = 3
+LIBPQ_OPTIONS = {"ssl": "sslmode", "host": "host", "port": "port"}
+"""What asyncpg's URL and libpq's both can say, and how libpq calls it."""
+
+
+async def run_worker(
+    jobs: Sequence[Job],
+    handlers: Sequence[Handler],
+    *,
+    settings: Settings,
+    concurrency: int = 4,
+    stop: asyncio.Event | None = None,
+    install_signal_handlers: bool = True,
+    timings: Timings = PRODUCTION,
+) -> None:
+    """Run jobs, schedules and event handlers until ``stop`` is set or a signal asks for the end.
+
+    Jobs in hand are finished first, within ``timings.grace``. A database that goes away is
+    waited for.
+    """
+    stop = stop or asyncio.Event()
+    if install_signal_handlers:
+        _set_on_signal(stop)
+    await Worker(jobs, handlers, settings=settings, concurrency=concurrency, timings=timings).run(
+        stop
+    )
+
+
+class Worker:
+    """Runs jobs until it is told to stop.
+
+    Several may run, in one process or many: each job is taken by one of them.
+    """
+
+    def __init__(
+        self,
+        jobs: Sequence[Job],
+        handlers: Sequence[Handler],
+        *,
+        settings: Settings,
+        concurrency: int = 4,
+        timings: Timings = PRODUCTION,
+    ) -> None:
+        self._jobs = (*jobs, *outbox_jobs(handlers))
+        self._conninfo = libpq_url(settings.database_url)
+        self._concurrency = concurrency
+        self._timings = timings
+        self._running: set[int] = set()
+        self._unaccounted: set[int] = set()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until ``stop`` is set."""
+        log.info("worker started", concurrency=self._concurrency)
+        while not stop.is_set():
+            try:
+                await _until(stop, self._serve())
+            except Exception as error:  # noqa: BLE001 (whatever broke, the queue must be served)
+                log.warning("worker starts again", error=repr(error))
+            await _until(stop, asyncio.sleep(RECONNECT_SECONDS))
+        log.info("worker stopped")
+
+    async def _serve(self) -> None:
+        """Work on one set of connections until something breaks; cancelled, end in good order."""
+        app = self._new_app()
+        worker = QueueWorker(
+            app,
+            concurrency=self._concurrency,
+            fetch_job_polling_interval=self._timings.poll,
+            shutdown_graceful_timeout=self._timings.grace,
+            listen_notify=False,
+            # The queue holds only what is to be done and what failed, so taking a job stays cheap.
+            delete_jobs="successful",
+            install_signal_handlers=False,
+            update_heartbeat_interval=self._timings.heartbeat,
+            stalled_worker_timeout=self._timings.dead_after,
+        )
+        sweeping = asyncio.create_task(self._sweep_forever(worker))
+        try:
+            await app.open_async()
+            await worker.run()  # type: ignore[no-untyped-call] # it has no annotation
+        finally:
+            sweeping.cancel()
+            await asyncio.gather(sweeping, return_exceptions=True)
+            await app.close_async()
+
+    def _new_app(self) -> procrastinate.App:
+        app = procrastinate.App(
+            connector=procrastinate.PsycopgConnector(
+                conninfo=self._conninfo,
+                min_size=1,
+                max_size=MAX_CONNECTIONS,
+                timeout=CONNECT_TIMEOUT_SECONDS,
+                kwargs={
+                    "application_name": "bookstore-worker",
+                    "prepare_threshold": None,  # PgBouncer hands out another connection each time
+                },
+            )
+        )
+        for job in self._jobs:
+            self._register(app, job)
+        # These lines carry the arguments; ours say the same without.
+        logging.getLogger("procrastinate.worker").addFilter(_drop)
+        return app
+
+    def _register(self, app: procrastinate.App, job: Job) -> None:
+        async def run(context: procrastinate.JobContext, /, **arguments: Any) -> None:
+            await self._run(job, context.job, arguments)
+
+        scheduled = job.name if job.cron else None
+        task: Any = app.task(
+            name=job.name,
+            queue=job.queue,
+            lock=scheduled,
+            queueing_lock=scheduled,
+            pass_context=True,
+            retry=BackOff(job.max_attempts, self._timings),
+        )(run)
+        if job.cron is not None:
+            app.periodic(cron=job.cron)(task)
+
+    async def _run(
+        self, job: Job, queued: procrastinate.jobs.Job, arguments: dict[str, Any]
+    ) -> None:
+        arguments.pop("timestamp", None)  # when a schedule was due: no job needs it
+        assert queued.id is not None  # noqa: S101 (the library's type is for unsaved jobs too)
+        job_log = log.bind(job=job.name, job_id=queued.id, attempt=queued.attempts + 1)
+        job_log.info("job started")
+        self._running.add(queued.id)
+        started = time.perf_counter()
+        try:
+            async with asyncio.timeout(job.timeout_seconds):
+                await job.function(**arguments)
+        except BaseException as error:
+            is_last = queued.attempts + 1 >= job.max_attempts
+            job_log.exception(
+                "job failed",
+                error=type(error).__name__,
+                is_last=is_last,
+                milliseconds=_milliseconds_since(started),
+            )
+            raise
+        finally:
+            self._running.discard(queued.id)
+        job_log.info("job done", milliseconds=_milliseconds_since(started))
+
+    async def _sweep_forever(self, worker: QueueWorker) -> None:
+        while True:
+            try:
+                await self._sweep(worker.worker_id)
+            except Exception as error:  # noqa: BLE001 (the next sweep does what this one could not)
+                log.warning("sweep failed", error=repr(error))
+            await asyncio.sleep(self._timings.sweep)
+
+    async def _sweep(self, worker_id: int | None) -> None:
+        """Release the jobs of dead workers, and those that this one lost.
+
+        A job is lost when two sweeps find it in the worker's name and not in its hands: one alone
+        may have come between taking the job and starting it, or ending it and saying so.
+        """
+        async with session_scope() as session:
+            held = await held_jobs(session, worker_id=worker_id) if worker_id is not None else set()
+            unaccounted = held - self._running
+            released = await release_abandoned(
+                session,
+                max_attempts={job.name: job.max_attempts for job in self._jobs},
+                timings=self._timings,
+                worker_id=worker_id,
+                lost=unaccounted & self._unaccounted,
+            )
+        self._unaccounted = unaccounted
+        for job in released:
+            log.warning(
+                "job abandoned",
+                job=job.name,
+                job_id=job.id,
+                attempt=job.attempts,
+                is_last=job.parked,
+            )
+
+
+def libpq_url(url: str) -> str:
+    """Return the database's URL as libpq understands it."""
+    parsed = make_url(url)
+    query = {
+        LIBPQ_OPTIONS[name]: value for name, value in parsed.query.items() if name in LIBPQ_OPTIONS
+    }
+    return parsed.set(drivername="postgresql", query=query).render_as_string(hide_password=False)
+
+
+async def _until(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
+    """Run the work until it ends or ``stop`` is set, which cancels it; wait for its end."""
+    working = asyncio.create_task(work)
+    stopping = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        working.cancel()
+        stopping.cancel()
+        outcome, _ = await asyncio.gather(working, stopping, return_exceptions=True)
+    if isinstance(outcome, Exception):
+        raise outcome
+
+
+def _set_on_signal(stop: asyncio.Event) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        try:
+            loop.add_signal_handler(number, stop.set)
+        except NotImplementedError:  # pragma: no cover (Windows)
+            signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
+
+
+def _drop(_record: logging.LogRecord) -> bool:
+    return False
+
+
+def _milliseconds_since(started: float) -> float:
+    return round((time.perf_counter() - started) * 1000, 1)

@@ -1,0 +1,119 @@
+"""The shop on one's own machine: its database, its secret, and a stocked catalogue."""
+
+import contextlib
+import os
+import secrets
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+from dotenv import dotenv_values
+
+from app.books.importers.run import import_csv
+from app.books.importers.sorting import ImportOptions
+from app.books.schemas import BookQuery
+from app.books.service import list_books
+from app.core.config import LOCAL_DIRECTORY, LOCAL_SETTINGS_FILE, get_settings
+from app.core.security import hash_password
+from app.db.embedded import EmbeddedPostgres
+from app.db.session import session_scope, use_database
+from app.users.service import create_admin, has_admin
+
+DATABASE_NAME = "bookstore_dev"
+DEMO_CATALOGUE = Path(str(files("app.books"))) / "data" / "demo_catalogue.csv"
+ADMIN_EMAIL = "admin@example.com"
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewAdmin:
+    """An admin account that was just made; the password is kept nowhere."""
+
+    email: str
+    password: str
+
+
+def embedded_server() -> EmbeddedPostgres:
+    """Return the supervisor of the database that comes along."""
+    return EmbeddedPostgres(LOCAL_DIRECTORY / "postgres", preferred_port=5432)
+
+
+def database_is_configured() -> bool:
+    """Tell whether somebody named a database server, so that none is to be started."""
+    return bool(os.environ.get("DATABASE_URL") or dotenv_values(".env").get("DATABASE_URL"))
+
+
+@contextlib.contextmanager
+def local_database() -> Iterator[EmbeddedPostgres | None]:
+    """Have a database for the time of the block: the configured one, or the one that comes along.
+
+    The latter is started if it does not run, and stopped afterwards by whoever started it.
+    """
+    if database_is_configured():
+        yield None
+        return
+    server = embedded_server()
+    started = start(server)
+    try:
+        yield server
+    finally:
+        if started:
+            server.down()
+
+
+def start(server: EmbeddedPostgres) -> bool:
+    """Start the database that comes along, or join it; tell whether this call started it."""
+    started = server.up()
+    server.ensure_database(DATABASE_NAME)
+    url = server.url(DATABASE_NAME)
+    write_local_settings(url)
+    use_database(url)
+    return started
+
+
+def write_local_settings(database_url: str) -> None:
+    """Keep address and secret in a file of the owner's that every command reads."""
+    known = dotenv_values(LOCAL_SETTINGS_FILE) if LOCAL_SETTINGS_FILE.exists() else {}
+    secret = known.get("SECRET_KEY") or secrets.token_urlsafe(48)
+    LOCAL_DIRECTORY.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(LOCAL_SETTINGS_FILE, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(f"DATABASE_URL={database_url}\nSECRET_KEY={secret}\n")
+
+
+async def ensure_admin() -> NewAdmin | None:
+    """Make an admin account unless there is one; return it with its password, told only now."""
+    async with session_scope() as session:
+        if await has_admin(session):
+            return None
+    password = "-".join(secrets.token_hex(2) for _ in range(4))
+    password_hash = await hash_password(password)
+    async with session_scope() as session:
+        await create_admin(session, email=ADMIN_EMAIL, password_hash=password_hash)
+    return NewAdmin(email=ADMIN_EMAIL, password=password)
+
+
+async def ensure_catalogue() -> int:
+    """Stock empty shelves with the demo catalogue; return how many books were taken."""
+    async with session_scope() as session:
+        if (await list_books(session, query=BookQuery(size=1))).items:
+            return 0
+    report = await import_csv(
+        DEMO_CATALOGUE,
+        mapping={},
+        options=ImportOptions(currency=get_settings().currency),
+        on_progress=lambda _: None,
+    )
+    return report.taken
+
+
+def free_port(host: str, preferred: int) -> int:
+    """Return the preferred port, or the next one that nobody uses."""
+    for port in range(preferred, preferred + 100):
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            with contextlib.suppress(OSError):
+                probe.bind((host, port))
+                return port
+    raise OSError(f"No free port from {preferred} to {preferred + 99} on {host}.")

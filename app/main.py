@@ -1,0 +1,87 @@
+"""The one place where the application is put together."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI, Request
+from starlette.types import Receive, Scope, Send
+
+from app import __version__
+from app.core import health
+from app.core.config import Settings, get_settings
+from app.core.exceptions import ErrorResponder
+from app.core.logging import configure_logging
+from app.core.middleware import BodyGuard, RequestContext, SecurityHeaders
+from app.db.session import dispose_engine
+from app.integrations.payments.demo import DemoGateway
+from app.registry import API_ROUTERS, PAGE_ROUTERS
+from app.storefront.errors import error_page, lead_to_sign_in
+from app.storefront.static import static_files
+from app.users.errors import SignInRequiredError
+from app.users.service import authenticate
+from app.worker import work
+
+DESCRIPTION = """
+The shop as JSON. Read the catalogue freely; sign in at `/api/v1/auth/login` for the rest.
+
+Every error is `{"detail", "code"}`, with `"field"` where one input is to blame.
+"""
+
+
+@asynccontextmanager
+async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+    """Run the worker beside the server where the settings ask for it, and close what was opened."""
+    stop = asyncio.Event()
+    worker = asyncio.create_task(work(stop)) if get_settings().worker_in_process else None
+    yield
+    stop.set()
+    if worker is not None:
+        await worker
+    await dispose_engine()
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """Return the application: routers, error handling, middleware, and what they plug into."""
+    settings = settings or get_settings()
+    configure_logging(settings)
+    app = FastAPI(
+        title=settings.shop_name,
+        description=DESCRIPTION,
+        version=__version__,
+        lifespan=lifespan,
+        openapi_url="/api/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+    )
+    app.state.authenticate = authenticate
+    app.state.gateway = DemoGateway()
+
+    app.include_router(health.router)
+    for router in API_ROUTERS:
+        app.include_router(router, prefix="/api/v1")
+    for router in PAGE_ROUTERS:
+        app.include_router(router, include_in_schema=False)
+    app.mount("/static", static_files, name="static")
+
+    errors = ErrorResponder(error_page)
+    errors.install(app)
+    app.add_exception_handler(SignInRequiredError, lead_to_sign_in)
+
+    async def answer_unforeseen(
+        scope: Scope, receive: Receive, send: Send, error: Exception
+    ) -> None:
+        response = await errors.on_unforeseen(Request(scope), error)
+        await response(scope, receive, send)
+
+    app.add_middleware(
+        BodyGuard,
+        max_bytes=settings.max_body_bytes,
+        deadline_seconds=settings.body_deadline_seconds,
+    )
+    app.add_middleware(RequestContext, on_unforeseen=answer_unforeseen)
+    app.add_middleware(SecurityHeaders, over_https=settings.uses_secure_cookies)
+    return app
+
+
+app = create_app()

@@ -1,0 +1,26 @@
+"""Handing messages over."""
+
+from app.core.clock import utc_now
+from app.core.config import get_settings
+from app.db.session import session_scope
+from app.integrations.mail import mail_sender
+from app.jobs.queue import job
+from app.notifications.mailer import compose
+from app.notifications.service import SEND_MAIL, find_unsent_mail, mark_sent
+
+
+@job(SEND_MAIL, max_attempts=12)
+async def send_mail(*, mail_id: int) -> None:
+    """Hand a message over, with no transaction open meanwhile.
+
+    A crash between the handing over and the mark sends it again, with the same Message-ID, by
+    which mail servers and programs know a repetition.
+    """
+    settings = get_settings()
+    async with session_scope() as session:
+        mail = await find_unsent_mail(session, mail_id=mail_id)
+    if mail is None:
+        return
+    await mail_sender(settings).send(compose(mail, settings=settings))
+    async with session_scope() as session:
+        await mark_sent(session, mail_id=mail_id, now=utc_now())

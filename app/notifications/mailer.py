@@ -1,0 +1,72 @@
+"""From a template folder to a message, and from a message to the outside."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from email.message import EmailMessage
+from email.utils import format_datetime, parseaddr
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from app.core.config import Settings
+from app.core.money import format_money
+from app.notifications.models import Mail
+
+TEMPLATES = Path(__file__).parents[1] / "templates" / "email"
+
+_environment = Environment(
+    loader=FileSystemLoader(TEMPLATES),
+    autoescape=lambda name: bool(name and name.endswith(".html")),  # noqa: S701 (text is not HTML)
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RenderedMail:
+    """A message's words."""
+
+    subject: str
+    text: str
+    html: str
+
+
+def render_mail(template: str, *, settings: Settings, values: Mapping[str, Any]) -> RenderedMail:
+    """Fill in the three files of a message's folder: ``subject.txt``, ``body.txt``, ``body.html``.
+
+    Every template knows ``shop`` (the settings) and the filter ``money``.
+    """
+    environment = _environment.overlay()
+    environment.filters["money"] = lambda amount, currency: format_money(
+        amount, currency, settings.locale
+    )
+
+    def fill(name: str) -> str:
+        return environment.get_template(f"{template}/{name}").render(shop=settings, **values)
+
+    return RenderedMail(
+        subject=" ".join(fill("subject.txt").split()),
+        text=fill("body.txt").strip() + "\n",
+        html=fill("body.html"),
+    )
+
+
+def compose(mail: Mail, *, settings: Settings) -> EmailMessage:
+    """Return the message as it is handed over, with the one Message-ID that it ever has."""
+    message = EmailMessage()
+    message["From"] = settings.mail_from
+    message["To"] = mail.recipient
+    message["Subject"] = mail.subject
+    message["Date"] = format_datetime(mail.created_at)
+    message["Message-ID"] = mail.message_id
+    message["Auto-Submitted"] = "auto-generated"
+    message.set_content(mail.body_text)
+    message.add_alternative(mail.body_html, subtype="html")
+    return message
+
+
+def sender_domain(settings: Settings) -> str:
+    """Return the domain that the shop writes from, for Message-IDs."""
+    return parseaddr(settings.mail_from)[1].partition("@")[2] or "localhost"

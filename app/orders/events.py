@@ -1,0 +1,12 @@
+"""What happens to orders, for whoever wants to hear of it."""
+
+from dataclasses import dataclass
+
+from app.jobs.outbox import Event
+
+
+@dataclass(frozen=True)
+class OrderConfirmed(Event):
+    """An order was paid; its copies are the buyer's."""
+
+    order_id: int

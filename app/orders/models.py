@@ -1,0 +1,104 @@
+"""Orders, their lines and payments. What was agreed is copied in and never changes."""
+
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import (
+    CheckConstraint,
+    ForeignKey,
+    Identity,
+    Index,
+    Numeric,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from app.db.base import Base, CreatedAt, text_enum
+
+
+class OrderStatus(StrEnum):
+    """Where an order stands. ``pending`` holds a reservation until ``reserved_until``."""
+
+    PENDING = "pending"
+    CONFIRMED = "confirmed"
+    CANCELLED = "cancelled"
+
+
+class PaymentStatus(StrEnum):
+    """What the gateway said last."""
+
+    PENDING = "pending"
+    CAPTURED = "captured"
+    FAILED = "failed"
+
+
+class Order(CreatedAt, Base):
+    """A purchase. ``number`` is what people say on the telephone and gives nothing away."""
+
+    __tablename__ = "orders"
+    __table_args__ = (
+        UniqueConstraint("user_id", "idempotency_key"),
+        CheckConstraint("total >= 0", name="total_not_negative"),
+        Index("ix_orders_user_newest", "user_id", text("id DESC")),
+        Index("ix_orders_pending", "reserved_until", postgresql_where=text("status = 'pending'")),
+    )
+
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    number: Mapped[str] = mapped_column(Text, unique=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    email: Mapped[str] = mapped_column(Text)
+    status: Mapped[OrderStatus] = mapped_column(
+        text_enum(OrderStatus),
+        server_default=OrderStatus.PENDING,
+    )
+    currency: Mapped[str] = mapped_column(Text)
+    total: Mapped[Decimal] = mapped_column(Numeric(12, 2))
+    shipping_address: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    idempotency_key: Mapped[str] = mapped_column(Text)
+    request_hash: Mapped[bytes]
+    reserved_until: Mapped[datetime]
+    confirmed_at: Mapped[datetime | None]
+
+    lines: Mapped[list["OrderLine"]] = relationship(lazy="raise", order_by="OrderLine.id")
+    payment: Mapped["Payment"] = relationship(lazy="raise")
+
+
+class OrderLine(Base):
+    """So many copies of a book at the price of that day. ``book_id`` is empty once it is gone."""
+
+    __tablename__ = "order_lines"
+    __table_args__ = (CheckConstraint("quantity >= 1", name="quantity_positive"),)
+
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    order_id: Mapped[int] = mapped_column(ForeignKey("orders.id"), index=True)
+    book_id: Mapped[int] = mapped_column(ForeignKey("books.id"), index=True)
+    title: Mapped[str] = mapped_column(Text)
+    author: Mapped[str] = mapped_column(Text)
+    isbn: Mapped[str | None] = mapped_column(Text)
+    cover_image_url: Mapped[str | None] = mapped_column(Text)
+    unit_price: Mapped[Decimal] = mapped_column(Numeric(10, 2))
+    quantity: Mapped[int]
+
+
+class Payment(CreatedAt, Base):
+    """The one charge of an order. ``reference`` is the gateway's idempotency key, made by us."""
+
+    __tablename__ = "payments"
+
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    order_id: Mapped[int] = mapped_column(ForeignKey("orders.id"), unique=True)
+    gateway: Mapped[str] = mapped_column(Text)
+    reference: Mapped[str] = mapped_column(Text, unique=True)
+    token: Mapped[str] = mapped_column(Text)
+    amount: Mapped[Decimal] = mapped_column(Numeric(12, 2))
+    currency: Mapped[str] = mapped_column(Text)
+    status: Mapped[PaymentStatus] = mapped_column(
+        text_enum(PaymentStatus),
+        server_default=PaymentStatus.PENDING,
+    )
+    failure: Mapped[str | None] = mapped_column(Text)

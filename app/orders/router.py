@@ -1,0 +1,112 @@
+"""Checkout and orders as JSON."""
+
+from typing import Annotated
+from uuid import uuid4
+
+from fastapi import APIRouter, Header, Path, Query, Request, Response, status
+
+from app.core.clock import Now
+from app.core.deps import AppSettings, CurrentAdmin, CurrentUser, DbSession
+from app.core.schemas import Id
+from app.orders import service
+from app.orders.checkout import place_order
+from app.orders.deps import Gateway
+from app.orders.models import OrderStatus
+from app.orders.schemas import CheckoutRequest, OrderRead
+
+router = APIRouter(prefix="/orders", tags=["orders"])
+admin_router = APIRouter(prefix="/admin/orders", tags=["admin"])
+
+Limit = Annotated[int, Query(ge=1, le=100, description="How many orders at the most.")]
+Before = Annotated[Id | None, Query(description="The last id seen; older orders follow.")]
+IdempotencyKey = Annotated[
+    str | None,
+    Header(min_length=1, max_length=255, pattern=r"^[\x20-\x7e]+$", alias="Idempotency-Key"),
+]
+
+
+@router.post(
+    "/checkout",
+    status_code=status.HTTP_201_CREATED,
+    summary="Buy what is in the basket",
+    responses={
+        202: {"model": OrderRead, "description": "The gateway has not answered yet"},
+        402: {"description": "ORDER_PAYMENT_FAILED: declined; the basket stays"},
+        409: {
+            "description": "ORDER_INSUFFICIENT_STOCK, ORDER_ITEMS_UNAVAILABLE, ORDER_IN_PROGRESS"
+        },
+        422: {"description": "ORDER_CART_EMPTY, IDEMPOTENCY_KEY_REUSED, VALIDATION_ERROR"},
+    },
+)
+async def checkout(
+    session: DbSession,
+    user: CurrentUser,
+    checkout_request: CheckoutRequest,
+    response: Response,
+    now: Now,
+    settings: AppSettings,
+    gateway: Gateway,
+    idempotency_key: IdempotencyKey = None,
+) -> OrderRead:
+    """Reserve the copies, charge the card, confirm the order.
+
+    Send an ``Idempotency-Key`` of your own and repeat the request with it as often as you like:
+    it is one order and one charge.
+    """
+    order = await place_order(
+        session,
+        buyer=user,
+        request=checkout_request,
+        idempotency_key=idempotency_key or uuid4().hex,
+        now=now,
+        settings=settings,
+        gateway=gateway,
+    )
+    if order.status is OrderStatus.PENDING:
+        response.status_code = status.HTTP_202_ACCEPTED
+    return order
+
+
+@router.get("", summary="My orders, the newest first")
+async def list_orders(
+    request: Request,
+    response: Response,
+    session: DbSession,
+    user: CurrentUser,
+    limit: Limit = 50,
+    before: Before = None,
+) -> list[OrderRead]:
+    """Return the newest orders; the ``Link`` header leads to older ones."""
+    orders = await service.list_orders(session, user_id=user.id, before=before, limit=limit)
+    link_older(request, response, orders, limit)
+    return orders
+
+
+@router.get("/{order_id}", summary="One of my orders")
+async def read_order(
+    session: DbSession, user: CurrentUser, order_id: Annotated[Id, Path()]
+) -> OrderRead:
+    """Return an order of the account; staff see every order."""
+    return await service.get_order(session, order_id=order_id, reader=user)
+
+
+@admin_router.get("", summary="All orders, the newest first")
+async def list_all_orders(
+    request: Request,
+    response: Response,
+    session: DbSession,
+    _admin: CurrentAdmin,
+    limit: Limit = 50,
+    before: Before = None,
+) -> list[OrderRead]:
+    """Return the newest orders of everybody; the ``Link`` header leads to older ones."""
+    orders = await service.list_orders(session, user_id=None, before=before, limit=limit)
+    link_older(request, response, orders, limit)
+    return orders
+
+
+def link_older(request: Request, response: Response, orders: list[OrderRead], limit: int) -> None:
+    """Add a ``Link`` to the next page (RFC 8288) when this one is full."""
+    if len(orders) == limit:
+        url = request.url.include_query_params(limit=limit, before=orders[-1].id)
+        response.headers["Link"] = f'<{url.path}?{url.query}>; rel="next"'

@@ -1,0 +1,115 @@
+"""What clients send and are told about orders."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated
+
+from pydantic import Field
+
+from app.core.schemas import ReadModel, Text, WriteModel
+from app.integrations.payments.demo import APPROVED_CARD, DECLINED_CARD
+from app.orders.models import Order, OrderLine, OrderStatus, PaymentStatus
+
+Line = Annotated[Text, Field(min_length=1, max_length=120)]
+
+
+class Address(WriteModel):
+    """Where a parcel goes. The country is an ISO 3166-1 alpha-2 code."""
+
+    name: Line
+    street: Line
+    postal_code: Annotated[Text, Field(max_length=20)] = ""
+    city: Line
+    country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
+
+
+class CheckoutRequest(WriteModel):
+    """How the basket is to be paid and where it goes.
+
+    ``payment_token`` stands for the card at the gateway; for the demo gateway it is one of its
+    test cards. ``force_payment_failure`` is honoured by the demo gateway only.
+    """
+
+    shipping_address: Address | None = None
+    payment_token: Annotated[Text, Field(min_length=1, max_length=200)] = APPROVED_CARD
+    force_payment_failure: bool = False
+
+    def token_for(self, gateway: str) -> str:
+        """Return the token to charge at this gateway."""
+        if self.force_payment_failure and gateway == "demo":
+            return DECLINED_CARD
+        return self.payment_token
+
+
+class OrderBook(ReadModel):
+    """The book as it was when it was bought."""
+
+    id: int
+    title: str
+    author: str
+    cover_image_url: str | None
+    price: Decimal
+
+
+class OrderItemRead(ReadModel):
+    """So many copies of a book at the price of that day."""
+
+    id: int
+    book_id: int
+    quantity: int
+    unit_price: Decimal
+    line_total: Decimal
+    book: OrderBook
+
+    @classmethod
+    def from_line(cls, line: OrderLine) -> "OrderItemRead":
+        """Read it from the stored line."""
+        return cls(
+            id=line.id,
+            book_id=line.book_id,
+            quantity=line.quantity,
+            unit_price=line.unit_price,
+            line_total=line.unit_price * line.quantity,
+            book=OrderBook(
+                id=line.book_id,
+                title=line.title,
+                author=line.author,
+                cover_image_url=line.cover_image_url,
+                price=line.unit_price,
+            ),
+        )
+
+
+class OrderRead(ReadModel):
+    """An order as its buyer sees it."""
+
+    id: int
+    number: str
+    status: OrderStatus
+    payment_status: PaymentStatus
+    created_at: datetime
+    confirmed_at: datetime | None
+    email: str
+    shipping_address: Address | None
+    items: list[OrderItemRead]
+    total_price: Decimal
+    currency: str
+
+    @classmethod
+    def from_order(cls, order: Order) -> "OrderRead":
+        """Read it from the stored order, whose lines and payment were loaded."""
+        return cls(
+            id=order.id,
+            number=order.number,
+            status=order.status,
+            payment_status=order.payment.status,
+            created_at=order.created_at,
+            confirmed_at=order.confirmed_at,
+            email=order.email,
+            shipping_address=(
+                Address.model_validate(order.shipping_address) if order.shipping_address else None
+            ),
+            items=[OrderItemRead.from_line(line) for line in order.lines],
+            total_price=order.total,
+            currency=order.currency,
+        )

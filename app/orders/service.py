@@ -1,0 +1,40 @@
+"""Reading orders."""
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.core.deps import Principal
+from app.orders import repository
+from app.orders.errors import OrderNotFoundError
+from app.orders.schemas import OrderRead
+
+
+async def get_order(session: AsyncSession, *, order_id: int, reader: Principal) -> OrderRead:
+    """Return an order to its buyer or to staff.
+
+    Raises:
+        OrderNotFoundError: there is none, or it is somebody else's.
+    """
+    order = await repository.find_order(session, order_id)
+    if order is None or not (reader.is_admin or order.user_id == reader.id):
+        raise OrderNotFoundError
+    return OrderRead.from_order(order)
+
+
+async def get_order_of_shop(session: AsyncSession, *, order_id: int) -> OrderRead:
+    """Return any order, for the shop's own work such as mails.
+
+    Raises:
+        OrderNotFoundError: there is none.
+    """
+    order = await repository.find_order(session, order_id)
+    if order is None:
+        raise OrderNotFoundError
+    return OrderRead.from_order(order)
+
+
+async def list_orders(
+    session: AsyncSession, *, user_id: int | None, before: int | None, limit: int
+) -> list[OrderRead]:
+    """Return the newest orders of an account, or of everybody; ``before`` is the last id seen."""
+    orders = await repository.list_orders(session, user_id=user_id, before=before, limit=limit)
+    return [OrderRead.from_order(order) for order in orders]

@@ -1,0 +1,1 @@
+"""Readers who wait for a book that is out of stock."""

@@ -1,0 +1,68 @@
+"""SQL for readers who wait."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.prebooks.models import Prebook, PrebookStatus
+
+MAX_ITEMS = 500
+
+
+async def list_prebooks(session: AsyncSession, *, user_id: int) -> Sequence[Prebook]:
+    """Return the account's newest wishes, at most ``MAX_ITEMS``."""
+    statement = (
+        select(Prebook)
+        .where(Prebook.user_id == user_id)
+        .order_by(Prebook.id.desc())
+        .limit(MAX_ITEMS)
+    )
+    return (await session.scalars(statement)).all()
+
+
+async def insert_prebook(session: AsyncSession, *, user_id: int, book_id: int) -> Prebook | None:
+    """Let an account wait for a book; ``None`` when it does already."""
+    statement = (
+        insert(Prebook)
+        .values(user_id=user_id, book_id=book_id)
+        .on_conflict_do_nothing()
+        .returning(Prebook)
+    )
+    return (await session.scalars(statement)).one_or_none()
+
+
+async def cancel_prebook(
+    session: AsyncSession, *, user_id: int, prebook_id: int, now: datetime
+) -> bool:
+    """Cancel a wish that was not cancelled before; tell whether there was one."""
+    statement = (
+        update(Prebook)
+        .where(
+            Prebook.id == prebook_id,
+            Prebook.user_id == user_id,
+            Prebook.status != PrebookStatus.CANCELLED,
+        )
+        .values(status=PrebookStatus.CANCELLED, cancelled_at=now)
+        .returning(Prebook.id)
+    )
+    return (await session.scalars(statement)).one_or_none() is not None
+
+
+async def prebook_exists(session: AsyncSession, *, user_id: int, prebook_id: int) -> bool:
+    """Tell whether the account has this wish, whatever became of it."""
+    statement = select(Prebook.id).where(Prebook.id == prebook_id, Prebook.user_id == user_id)
+    return await session.scalar(statement) is not None
+
+
+async def mark_notified(session: AsyncSession, *, book_id: int, now: datetime) -> Sequence[Prebook]:
+    """Turn everybody who waits for the book into somebody who was told, and return them."""
+    statement = (
+        update(Prebook)
+        .where(Prebook.book_id == book_id, Prebook.status == PrebookStatus.WAITING)
+        .values(status=PrebookStatus.NOTIFIED, notified_at=now)
+        .returning(Prebook)
+    )
+    return (await session.scalars(statement)).all()

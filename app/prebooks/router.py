@@ -1,0 +1,35 @@
+"""Waiting for books, as JSON."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, status
+
+from app.core.clock import Now
+from app.core.deps import CurrentUser, DbSession
+from app.core.schemas import Id
+from app.prebooks import service
+from app.prebooks.schemas import PrebookCreate, PrebookRead
+
+router = APIRouter(prefix="/prebooks", tags=["waiting"])
+
+
+@router.get("", summary="What I wait for")
+async def list_prebooks(session: DbSession, user: CurrentUser) -> list[PrebookRead]:
+    """Return what the account waits or waited for, the newest wish first."""
+    return await service.list_prebooks(session, user_id=user.id)
+
+
+@router.post("", status_code=status.HTTP_201_CREATED, summary="Wait for a book")
+async def create_prebook(
+    session: DbSession, user: CurrentUser, prebook: PrebookCreate
+) -> PrebookRead:
+    """Ask to be told when a book that is out of stock is back."""
+    return await service.add_prebook(session, user_id=user.id, book_id=prebook.book_id)
+
+
+@router.delete("/{prebook_id}", status_code=status.HTTP_204_NO_CONTENT, summary="Stop waiting")
+async def cancel_prebook(
+    session: DbSession, user: CurrentUser, prebook_id: Annotated[Id, Path()], now: Now
+) -> None:
+    """Stop waiting for a book."""
+    await service.cancel_prebook(session, user_id=user.id, prebook_id=prebook_id, now=now)

@@ -1,0 +1,58 @@
+"""The lists of everything that plugs into the application: models, routers, jobs, handlers."""
+
+from app.books import models as book_models
+from app.books.router import genres_router
+from app.books.router import router as books_router
+from app.cart import models as cart_models
+from app.cart.router import router as cart_router
+from app.db.base import Base as Base
+from app.integrations.payments import demo as demo_gateway_models
+from app.jobs import models as job_models
+from app.jobs.outbox import Handler
+from app.jobs.queue import Job
+from app.notifications import models as notification_models
+from app.notifications.handlers import confirm_order_by_mail, tell_that_book_is_back
+from app.notifications.jobs import send_mail
+from app.orders import models as order_models
+from app.orders.jobs import settle_overdue_orders
+from app.orders.router import admin_router as admin_orders_router
+from app.orders.router import router as orders_router
+from app.prebooks import models as prebook_models
+from app.prebooks.router import router as prebooks_router
+from app.storefront.account import router as account_pages
+from app.storefront.books import router as book_pages
+from app.storefront.cart import router as cart_pages
+from app.storefront.checkout import router as checkout_pages
+from app.users import models as user_models
+from app.users.router import router as auth_router
+from app.wishlist import models as wishlist_models
+from app.wishlist.router import router as wishlist_router
+
+MODELS = (
+    book_models,
+    cart_models,
+    demo_gateway_models,
+    job_models,
+    notification_models,
+    order_models,
+    prebook_models,
+    user_models,
+    wishlist_models,
+)
+
+API_ROUTERS = (
+    auth_router,
+    books_router,
+    genres_router,
+    cart_router,
+    orders_router,
+    admin_orders_router,
+    wishlist_router,
+    prebooks_router,
+)
+
+PAGE_ROUTERS = (book_pages, account_pages, cart_pages, checkout_pages)
+
+JOBS: tuple[Job, ...] = (send_mail, settle_overdue_orders)
+
+HANDLERS: tuple[Handler, ...] = (confirm_order_by_mail, tell_that_book_is_back)

@@ -1,0 +1,124 @@
+"""Signing up, in and out."""
+
+from datetime import timedelta
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from starlette.responses import RedirectResponse, Response
+
+from app.cart.service import merge_guest_cart
+from app.core.clock import Now
+from app.core.csrf import CsrfProtected
+from app.core.deps import AppSettings, DbSession, Principal
+from app.core.exceptions import AppError
+from app.storefront.context import Page, clear_cart_cookie
+from app.storefront.forms import Form, read_form
+from app.storefront.templating import render
+from app.users import service, sessions
+from app.users.deps import clear_session_cookie, session_token, set_session_cookie
+from app.users.schemas import Login, Register
+
+router = APIRouter(dependencies=[CsrfProtected])
+
+Next = Annotated[str, Query(max_length=500)]
+
+
+def local_path(address: str) -> str:
+    """Return the address if it is a path of this shop, else the home page's.
+
+    ``//elsewhere`` and backslashes, which browsers read as slashes, lead away from the shop.
+    """
+    harmless = address.startswith("/") and not address.startswith("//") and "\\" not in address
+    return address if harmless and address.isprintable() else "/"
+
+
+@router.get("/sign-in")
+async def sign_in_page(request: Request, page: Page, next: Next = "/") -> Response:  # noqa: A002
+    """The form for signing in; who is signed in already is led on."""
+    if page.visitor is not None:
+        return RedirectResponse(local_path(next), 303)
+    return render(request, "sign_in.html", page=page, form=Form(), next=local_path(next))
+
+
+@router.post("/sign-in")
+async def sign_in(
+    request: Request, session: DbSession, page: Page, now: Now, settings: AppSettings
+) -> Response:
+    """Start a session and take the guest's basket along."""
+    form = await read_form(request, Login)
+    target = local_path(form.typed.get("next", "/"))
+    if form.data is not None:
+        try:
+            principal = await service.check_credentials(
+                session, email=form.data.email, password=form.data.password
+            )
+        except AppError as error:
+            form.refuse(error)
+        else:
+            return await _enter(request, session, page, principal, target, now, settings)
+    return render(request, "sign_in.html", status=422, page=page, form=form, next=target)
+
+
+@router.get("/sign-up")
+async def sign_up_page(request: Request, page: Page, next: Next = "/") -> Response:  # noqa: A002
+    """The form for making an account; who is signed in already is led on."""
+    if page.visitor is not None:
+        return RedirectResponse(local_path(next), 303)
+    return render(request, "sign_up.html", page=page, form=Form(), next=local_path(next))
+
+
+@router.post("/sign-up")
+async def sign_up(
+    request: Request, session: DbSession, page: Page, now: Now, settings: AppSettings
+) -> Response:
+    """Make an account, start a session, and take the guest's basket along."""
+    form = await read_form(request, Register)
+    target = local_path(form.typed.get("next", "/"))
+    if form.data is not None:
+        try:
+            principal = await service.register(
+                session,
+                email=form.data.email,
+                password=form.data.password,
+                full_name=form.data.full_name,
+            )
+        except AppError as error:
+            form.refuse(error)
+        else:
+            return await _enter(request, session, page, principal, target, now, settings)
+    return render(request, "sign_up.html", status=422, page=page, form=form, next=target)
+
+
+@router.post("/sign-out")
+async def sign_out(request: Request, session: DbSession, settings: AppSettings) -> Response:
+    """End the session, in the database too."""
+    token = session_token(request, settings)
+    if token:
+        await sessions.end_session(session, token=token)
+    response = RedirectResponse("/", 303)
+    clear_session_cookie(response, settings)
+    return response
+
+
+async def _enter(
+    request: Request,
+    session: DbSession,
+    page: Page,
+    principal: Principal,
+    target: str,
+    now: Now,
+    settings: AppSettings,
+) -> Response:
+    """Sign the browser in under a new session id, whatever it had before."""
+    old = session_token(request, settings)
+    if old:
+        await sessions.end_session(session, token=old)
+    token = await sessions.start_session(
+        session, user_id=principal.id, now=now, lifetime=timedelta(days=settings.session_days)
+    )
+    response = RedirectResponse(target, 303)
+    set_session_cookie(response, token, settings)
+    if page.cart_token:
+        await merge_guest_cart(session, token=page.cart_token, user_id=principal.id)
+        clear_cart_cookie(response, settings)
+    return response

@@ -1,0 +1,153 @@
+"""Checking out, and the orders that came of it."""
+
+from typing import Annotated
+from uuid import uuid4
+
+from fastapi import APIRouter, Path, Query, Request
+from starlette.responses import RedirectResponse, Response
+
+from app.core.clock import Now
+from app.core.csrf import CsrfProtected
+from app.core.deps import AppSettings, DbSession
+from app.core.exceptions import AppError
+from app.core.schemas import Id, Text
+from app.integrations.payments.demo import (
+    APPROVED_CARD,
+    DECLINED_CARD,
+    POOR_CARD,
+    SILENT_CARD,
+)
+from app.orders import service
+from app.orders.checkout import place_order
+from app.orders.deps import Gateway
+from app.orders.errors import OrderInProgressError
+from app.orders.schemas import Address, CheckoutRequest
+from app.storefront.cart import load_cart
+from app.storefront.context import Page, PageContext
+from app.storefront.forms import Form, read_form
+from app.storefront.templating import country_names, render
+from app.users.deps import SignedInVisitor
+
+router = APIRouter(dependencies=[CsrfProtected])
+
+ORDERS_PER_PAGE = 20
+TEST_CARDS = {
+    APPROVED_CARD: "4242 4242 4242 4242: is approved",
+    DECLINED_CARD: "4000 0000 0000 0002: is declined",
+    POOR_CARD: "4000 0000 0000 9995: has too little money",
+    SILENT_CARD: "4000 0000 0000 0044: never answers",
+}
+
+
+class CheckoutForm(Address):
+    """The checkout page's fields. ``checkout_key`` makes a double click one order."""
+
+    payment_token: Text = APPROVED_CARD
+    checkout_key: Annotated[Text, Query(min_length=16, max_length=64)]
+
+
+@router.get("/checkout")
+async def checkout_page(
+    request: Request, session: DbSession, page: Page, _buyer: SignedInVisitor, settings: AppSettings
+) -> Response:
+    """Address and payment for what is in the basket."""
+    cart = await load_cart(session, page, settings.currency)
+    if not cart.items:
+        return RedirectResponse("/cart", 303)
+    return await _checkout(request, session, page, settings, Form(), status=200)
+
+
+@router.post("/checkout")
+async def check_out(
+    request: Request,
+    session: DbSession,
+    page: Page,
+    buyer: SignedInVisitor,
+    now: Now,
+    settings: AppSettings,
+    gateway: Gateway,
+) -> Response:
+    """Place the order, or say what is in its way and keep what was typed."""
+    form: Form[CheckoutForm] = await read_form(request, CheckoutForm)
+    if form.data is None:
+        return await _checkout(request, session, page, settings, form, status=422)
+    sent = form.data
+    address = Address.model_validate(sent.model_dump(include=set(Address.model_fields)))
+    try:
+        order = await place_order(
+            session,
+            buyer=buyer,
+            request=CheckoutRequest(shipping_address=address, payment_token=sent.payment_token),
+            idempotency_key=sent.checkout_key,
+            now=now,
+            settings=settings,
+            gateway=gateway,
+        )
+    except OrderInProgressError:
+        return RedirectResponse("/orders", 303)
+    except AppError as error:
+        form.message = error.detail
+        form.typed.pop("checkout_key", None)
+        return await _checkout(request, session, page, settings, form, status=error.status)
+    return RedirectResponse(f"/orders/{order.id}", 303)
+
+
+@router.get("/orders")
+async def list_orders(
+    request: Request,
+    session: DbSession,
+    page: Page,
+    buyer: SignedInVisitor,
+    before: Annotated[Id | None, Query()] = None,
+) -> Response:
+    """The reader's orders, the newest first."""
+    orders = await service.list_orders(
+        session, user_id=buyer.id, before=before, limit=ORDERS_PER_PAGE
+    )
+    older = orders[-1].id if len(orders) == ORDERS_PER_PAGE else None
+    return render(request, "orders.html", page=page, orders=orders, older=older)
+
+
+@router.get("/orders/{order_id}")
+async def show_order(
+    request: Request,
+    session: DbSession,
+    page: Page,
+    buyer: SignedInVisitor,
+    settings: AppSettings,
+    order_id: Annotated[Id, Path()],
+) -> Response:
+    """One order: the confirmation, and what became of it."""
+    order = await service.get_order(session, order_id=order_id, reader=buyer)
+    shows_folder = not settings.is_production and settings.smtp_host is None
+    return render(
+        request,
+        "order.html",
+        page=page,
+        order=order,
+        mail_directory=settings.mail_directory.resolve() if shows_folder else None,
+    )
+
+
+async def _checkout(
+    request: Request,
+    session: DbSession,
+    page: PageContext,
+    settings: AppSettings,
+    form: Form[CheckoutForm],
+    *,
+    status: int,
+) -> Response:
+    cart = await load_cart(session, page, settings.currency)
+    return render(
+        request,
+        "checkout.html",
+        status=status,
+        page=page,
+        cart=cart,
+        form=form,
+        countries=country_names(),
+        test_cards=TEST_CARDS,
+        default_card=APPROVED_CARD,
+        checkout_key=form.typed.get("checkout_key") or uuid4().hex,
+    )

@@ -1,0 +1,60 @@
+"""Forms: what was typed, and what is wrong with it, field by field."""
+
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from fastapi import Request
+from pydantic import BaseModel, ValidationError
+
+from app.core.exceptions import AppError
+
+M = TypeVar("M", bound=BaseModel)
+
+SECRET_FIELDS = frozenset({"password", "csrf_token"})
+SENTENCES = {
+    "missing": "Please fill this in.",
+    "string_too_short": "Please enter at least {min_length} characters.",
+    "string_too_long": "Please enter at most {max_length} characters.",
+    "too_short": "Please enter at least {min_length} characters.",
+    "too_long": "Please enter at most {max_length} characters.",
+    "value_error": "{error}",
+}
+
+
+@dataclass
+class Form(Generic[M]):
+    """A form as it was sent. ``data`` is there when every field was right."""
+
+    typed: dict[str, str] = field(default_factory=dict)
+    errors: dict[str, str] = field(default_factory=dict)
+    data: M | None = None
+    message: str | None = None
+
+    def refuse(self, error: AppError) -> None:
+        """Show a rule's refusal beside the field that is to blame, else above the form."""
+        if error.field in self.typed:
+            self.errors[error.field] = error.detail
+        else:
+            self.message = error.detail
+
+
+async def read_form(request: Request, model: type[M]) -> Form[M]:
+    """Read a form and check it against a model; empty fields count as not sent."""
+    sent = await request.form()
+    values = {name: value for name, value in sent.items() if isinstance(value, str)}
+    typed = {name: value for name, value in values.items() if name not in SECRET_FIELDS}
+    form = Form[M](typed=typed)
+    wanted = {
+        name: values[name].strip() if name not in SECRET_FIELDS else values[name]
+        for name in model.model_fields
+        if values.get(name, "").strip()
+    }
+    try:
+        form.data = model.model_validate(wanted)
+    except ValidationError as error:
+        for problem in error.errors():
+            name = str(problem["loc"][0])
+            known = SENTENCES.get(problem["type"])
+            form.errors[name] = known.format(**problem.get("ctx", {})) if known else problem["msg"]
+        form.message = "Please check the fields marked below."
+    return form

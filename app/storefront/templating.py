@@ -1,0 +1,124 @@
+"""Templates of the shopper's pages, and what each of them knows."""
+
+from datetime import datetime
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from babel import Locale
+from babel.dates import format_date, format_datetime
+from fastapi import Request
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+from starlette.responses import HTMLResponse
+
+from app.books.covers import draw_cover
+from app.books.isbn import format_isbn
+from app.books.schemas import BookSummary
+from app.core.config import Settings, get_settings
+from app.core.csrf import set_csrf_cookie
+from app.core.money import format_money
+from app.storefront.static import static_url
+
+ISO_LETTERS = 2
+NO_COUNTRIES = frozenset(
+    ("AC", "CP", "CQ", "DG", "EA", "EU", "EZ", "IC", "QO", "TA", "UN", "XA", "XB", "ZZ")
+)
+"""Codes of CLDR that ISO 3166-1 does not assign to a country: groups, exceptions, test codes."""
+
+FEW_COPIES = 3
+COVER_IMAGE = '<img class="cover" src="{}" alt="{}, {}" width="300" height="450" loading="lazy">'
+
+TEMPLATES = Path(__file__).parents[1] / "templates"
+
+
+def cover(book: Any) -> Markup:
+    """Return a book's cover: the shop's own image of it, else a drawn one."""
+    url = book.cover_image_url
+    if url and url.startswith("/"):
+        return Markup(COVER_IMAGE).format(url, book.title, book.author)  # noqa: S704 (a constant)
+    return Markup(draw_cover(title=book.title, author=book.author))  # noqa: S704 (escapes its words)
+
+
+def _locale() -> Locale:
+    return Locale.parse(get_settings().locale)
+
+
+def country_name(code: str) -> str:
+    """Return a country's name in the shop's language."""
+    return str(_locale().territories.get(code, code))
+
+
+@cache
+def country_names() -> list[tuple[str, str]]:
+    """Return ISO 3166-1 codes and names of all countries, sorted by name."""
+    names = _locale().territories
+    countries = [
+        (code, str(name))
+        for code, name in names.items()
+        if code.isalpha() and len(code) == ISO_LETTERS and code not in NO_COUNTRIES
+    ]
+    return sorted(countries, key=lambda country: country[1])
+
+
+def language_name(code: str) -> str:
+    """Return a language's name in the shop's language."""
+    return str(_locale().languages.get(code, code))
+
+
+def stock_sentence(book: BookSummary) -> str:
+    """Tell a shopper whether the book can be had, in one short sentence."""
+    if not book.stock_quantity:
+        return "Out of stock"
+    if book.stock_quantity <= FEW_COPIES:
+        return f"Only {book.stock_quantity} left"
+    return "In stock"
+
+
+@cache
+def environment(settings: Settings | None = None) -> Environment:
+    """Return the templates' environment, with money, dates and links by the shop's settings."""
+    shop = settings or get_settings()
+    zone = ZoneInfo(shop.time_zone)
+
+    def money(amount: Decimal, currency: str | None = None) -> str:
+        return format_money(amount, currency or shop.currency, shop.locale)
+
+    def moment(value: datetime) -> str:
+        return format_datetime(value.astimezone(zone), "d MMMM y, HH:mm", locale=shop.locale)
+
+    def day(value: datetime) -> str:
+        return format_date(value.astimezone(zone).date(), "d MMMM y", locale=shop.locale)
+
+    made = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.globals.update(shop=shop, static=static_url)
+    made.filters.update(
+        cover=cover,
+        day=day,
+        country=country_name,
+        isbn=format_isbn,
+        language=language_name,
+        moment=moment,
+        money=money,
+        stock_sentence=stock_sentence,
+    )
+    return made
+
+
+def render(
+    request: Request, template: str, *, status: int = 200, private: bool = True, **values: Any
+) -> HTMLResponse:
+    """Return a page. A private one is kept by no cache, not even the browser's."""
+    html = environment().get_template(f"storefront/{template}").render(request=request, **values)
+    response = HTMLResponse(html, status)
+    set_csrf_cookie(request, response, get_settings())
+    response.headers["Cache-Control"] = "no-store" if private else "no-cache"
+    return response

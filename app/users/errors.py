@@ -1,0 +1,69 @@
+"""Why somebody is not let in."""
+
+from typing import ClassVar
+
+from app.core.exceptions import AppError
+
+
+class InvalidCredentialsError(AppError):
+    """E-mail or password is wrong; which one is not told."""
+
+    status: ClassVar[int] = 401
+    code: ClassVar[str] = "AUTH_INVALID_CREDENTIALS"
+    detail = "Invalid email or password"
+
+
+class AccountDeactivatedError(AppError):
+    """The account was closed by the shop."""
+
+    status: ClassVar[int] = 403
+    code: ClassVar[str] = "AUTH_ACCOUNT_DEACTIVATED"
+    detail = "Account deactivated. Contact support."
+
+
+class EmailConflictError(AppError):
+    """An account with this e-mail exists."""
+
+    status: ClassVar[int] = 409
+    code: ClassVar[str] = "AUTH_EMAIL_CONFLICT"
+    detail = "An account with this e-mail exists already."
+
+
+class RefreshInvalidError(AppError):
+    """The refresh token is unknown, has expired, or was replaced a moment ago."""
+
+    status: ClassVar[int] = 401
+    code: ClassVar[str] = "AUTH_REFRESH_INVALID"
+    detail = "The refresh token is not valid."
+
+
+class TokenReuseError(AppError):
+    """A refresh token came a second time: it was stolen, so its whole family ended."""
+
+    status: ClassVar[int] = 401
+    code: ClassVar[str] = "AUTH_TOKEN_REUSE"
+    detail = "This refresh token was used before. Please sign in again."
+
+
+class UserInactiveError(AppError):
+    """The refresh token's account was deactivated."""
+
+    status: ClassVar[int] = 401
+    code: ClassVar[str] = "AUTH_USER_INACTIVE"
+    detail = "Account deactivated. Contact support."
+
+
+class SignInRequiredError(AppError):
+    """The page is for signed-in readers; the browser is led to the form and back."""
+
+    status: ClassVar[int] = 303
+    code: ClassVar[str] = "SIGN_IN_REQUIRED"
+    detail = "Please sign in."
+
+
+class InvalidEmailError(AppError):
+    """No mail can be sent to the address, and no form takes it."""
+
+    status: ClassVar[int] = 422
+    code: ClassVar[str] = "AUTH_EMAIL_INVALID"
+    detail = "This is not an e-mail address."

@@ -1,0 +1,60 @@
+"""Accounts, their page sessions and their refresh tokens. No credential is stored in clear."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, Identity, Text, func, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.core.security import Role
+from app.db.base import Base, CreatedAt, text_enum
+
+
+class User(CreatedAt, Base):
+    """An account. ``email`` is stored in lower case; the display name is the reader's choice."""
+
+    __tablename__ = "users"
+    __table_args__ = (CheckConstraint("email = lower(email)", name="email_lower"),)
+
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    email: Mapped[str] = mapped_column(Text, unique=True)
+    password_hash: Mapped[str | None] = mapped_column(Text)
+    full_name: Mapped[str | None] = mapped_column(Text)
+    role: Mapped[Role] = mapped_column(
+        text_enum(Role),
+        server_default=Role.USER,
+    )
+    is_active: Mapped[bool] = mapped_column(server_default=text("true"))
+
+
+class UserSession(CreatedAt, Base):
+    """A browser that is signed in. The cookie holds the token, the row its SHA-256."""
+
+    __tablename__ = "user_sessions"
+
+    token_hash: Mapped[bytes] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    expires_at: Mapped[datetime]
+
+
+class TokenFamily(CreatedAt, Base):
+    """One sign-in of a program. Its refresh tokens replace each other until it ends."""
+
+    __tablename__ = "token_families"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, server_default=func.gen_random_uuid())
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    expires_at: Mapped[datetime]
+    revoked_at: Mapped[datetime | None]
+
+
+class RefreshToken(CreatedAt, Base):
+    """One refresh token of a family; used once. A second use means that it was stolen."""
+
+    __tablename__ = "refresh_tokens"
+
+    token_hash: Mapped[bytes] = mapped_column(primary_key=True)
+    family_id: Mapped[UUID] = mapped_column(
+        ForeignKey("token_families.id", ondelete="CASCADE"), index=True
+    )
+    used_at: Mapped[datetime | None]

@@ -1,0 +1,191 @@
+"""SQL for accounts, page sessions and refresh-token families."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from sqlalchemy import delete, exists, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.core.security import Role
+from app.users.models import RefreshToken, TokenFamily, User, UserSession
+
+
+class UsedToken(NamedTuple):
+    """A refresh token that was used just now, for the first time."""
+
+    family_id: UUID
+    user_id: int
+    role: Role
+
+
+class KnownToken(NamedTuple):
+    """What became of a refresh token, its family and its account."""
+
+    used_at: datetime | None
+    expires_at: datetime
+    is_active: bool
+
+
+async def insert_user(
+    session: AsyncSession,
+    *,
+    email: str,
+    password_hash: str,
+    full_name: str | None,
+    role: Role,
+) -> User | None:
+    """Add an account; ``None`` when the address has one."""
+    statement = (
+        insert(User)
+        .values(email=email, password_hash=password_hash, full_name=full_name, role=role)
+        .on_conflict_do_nothing(index_elements=[User.email])
+        .returning(User)
+    )
+    return (await session.scalars(statement)).one_or_none()
+
+
+async def find_user(session: AsyncSession, *, user_id: int) -> User | None:
+    """Return an account."""
+    return (await session.scalars(select(User).where(User.id == user_id))).one_or_none()
+
+
+async def find_user_by_email(session: AsyncSession, *, email: str) -> User | None:
+    """Return the account of an address."""
+    return (await session.scalars(select(User).where(User.email == email))).one_or_none()
+
+
+async def lock_user(session: AsyncSession, *, user_id: int, password_hash: str) -> User | None:
+    """Return the account, unchanged until the transaction ends, if that is still its password."""
+    statement = (
+        select(User)
+        .where(User.id == user_id, User.password_hash == password_hash)
+        .with_for_update(read=True)
+        .execution_options(populate_existing=True)
+    )
+    return (await session.scalars(statement)).one_or_none()
+
+
+async def list_emails(session: AsyncSession, *, user_ids: Collection[int]) -> Sequence[str]:
+    """Return the addresses of active accounts, in the order of their ids."""
+    statement = select(User.email).where(User.id.in_(user_ids), User.is_active).order_by(User.id)
+    return (await session.scalars(statement)).all()
+
+
+async def has_role(session: AsyncSession, *, role: Role) -> bool:
+    """Tell whether an account has the role."""
+    statement = select(exists().where(User.role == role))
+    return bool((await session.scalars(statement)).one())
+
+
+async def set_password(session: AsyncSession, *, email: str, password_hash: str) -> int | None:
+    """Give the account of an address another password and return its id."""
+    statement = (
+        update(User)
+        .where(User.email == email)
+        .values(password_hash=password_hash)
+        .returning(User.id)
+    )
+    return (await session.scalars(statement)).one_or_none()
+
+
+async def insert_session(
+    session: AsyncSession, *, token_hash: bytes, user_id: int, expires_at: datetime
+) -> None:
+    """Add a page session."""
+    await session.execute(
+        insert(UserSession).values(token_hash=token_hash, user_id=user_id, expires_at=expires_at)
+    )
+
+
+async def find_session_user(
+    session: AsyncSession, *, token_hash: bytes, now: datetime
+) -> User | None:
+    """Return the active account of a page session that has not expired."""
+    statement = (
+        select(User)
+        .join(UserSession, UserSession.user_id == User.id)
+        .where(UserSession.token_hash == token_hash, UserSession.expires_at > now, User.is_active)
+    )
+    return (await session.scalars(statement)).one_or_none()
+
+
+async def delete_session(session: AsyncSession, *, token_hash: bytes) -> None:
+    """Forget a page session."""
+    await session.execute(delete(UserSession).where(UserSession.token_hash == token_hash))
+
+
+async def delete_sessions(session: AsyncSession, *, user_id: int) -> None:
+    """Forget all page sessions of an account."""
+    await session.execute(delete(UserSession).where(UserSession.user_id == user_id))
+
+
+async def insert_family(session: AsyncSession, *, user_id: int, expires_at: datetime) -> UUID:
+    """Add a family of refresh tokens and return its id."""
+    statement = (
+        insert(TokenFamily).values(user_id=user_id, expires_at=expires_at).returning(TokenFamily.id)
+    )
+    return (await session.scalars(statement)).one()
+
+
+async def insert_refresh_token(
+    session: AsyncSession, *, token_hash: bytes, family_id: UUID
+) -> None:
+    """Add an unused token to a family."""
+    await session.execute(insert(RefreshToken).values(token_hash=token_hash, family_id=family_id))
+
+
+async def use_refresh_token(
+    session: AsyncSession, *, token_hash: bytes, now: datetime
+) -> UsedToken | None:
+    """Use a token up; ``None`` unless it was unused, its family alive and its account active.
+
+    Of many who try at once, one gets it.
+    """
+    statement = (
+        update(RefreshToken)
+        .where(
+            RefreshToken.token_hash == token_hash,
+            RefreshToken.used_at.is_(None),
+            RefreshToken.family_id == TokenFamily.id,
+            TokenFamily.revoked_at.is_(None),
+            TokenFamily.expires_at > now,
+            TokenFamily.user_id == User.id,
+            User.is_active,
+        )
+        .values(used_at=now)
+        .returning(TokenFamily.id, User.id, User.role)
+        .execution_options(synchronize_session=False)
+    )
+    row = (await session.execute(statement)).one_or_none()
+    return UsedToken(*row) if row is not None else None
+
+
+async def find_refresh_token(session: AsyncSession, *, token_hash: bytes) -> KnownToken | None:
+    """Return what became of a token."""
+    statement = (
+        select(RefreshToken.used_at, TokenFamily.expires_at, User.is_active)
+        .join(TokenFamily, TokenFamily.id == RefreshToken.family_id)
+        .join(User, User.id == TokenFamily.user_id)
+        .where(RefreshToken.token_hash == token_hash)
+    )
+    row = (await session.execute(statement)).one_or_none()
+    return KnownToken(*row) if row is not None else None
+
+
+async def delete_families(session: AsyncSession, *, user_id: int) -> None:
+    """Forget all families of an account, with their tokens."""
+    await session.execute(delete(TokenFamily).where(TokenFamily.user_id == user_id))
+
+
+async def revoke_family(session: AsyncSession, *, token_hash: bytes, now: datetime) -> None:
+    """End the family that a token belongs to; one that has ended keeps its moment."""
+    family = select(RefreshToken.family_id).where(RefreshToken.token_hash == token_hash)
+    await session.execute(
+        update(TokenFamily)
+        .where(TokenFamily.id.in_(family), TokenFamily.revoked_at.is_(None))
+        .values(revoked_at=now)
+        .execution_options(synchronize_session=False)
+    )

@@ -1,0 +1,85 @@
+"""What clients send and are told about accounts."""
+
+from typing import Annotated, Literal
+
+from email_validator import EmailNotValidError, validate_email
+from pydantic import AfterValidator, Field, StringConstraints
+from pydantic_core import PydanticCustomError
+
+from app.core.schemas import Optional, ReadModel, Text, WriteModel, refuse_control_characters
+from app.core.security import MAX_PASSWORD_CHARACTERS
+
+MAX_EMAIL_CHARACTERS = 254
+MAX_NAME_CHARACTERS = 120
+MAX_TOKEN_CHARACTERS = 512
+MIN_PASSWORD_CHARACTERS = 8
+
+
+def normalize_email(address: str) -> str:
+    """Return the address in the one spelling that is stored: lower case, Unicode composed.
+
+    Raises:
+        ValueError: it is no address that mail can be sent to.
+    """
+    try:
+        return validate_email(address, check_deliverability=False).normalized.lower()
+    except EmailNotValidError:
+        raise PydanticCustomError(
+            "email", "Please enter an e-mail address, such as reader@example.com."
+        ) from None
+
+
+Email = Annotated[
+    Text,
+    Field(
+        max_length=MAX_EMAIL_CHARACTERS,
+        examples=["reader@example.com"],
+        json_schema_extra={"format": "email"},
+    ),
+    AfterValidator(normalize_email),
+]
+"""An e-mail address, in the spelling that is stored."""
+
+Password = Annotated[
+    str,
+    StringConstraints(strip_whitespace=False, max_length=MAX_PASSWORD_CHARACTERS),
+    AfterValidator(refuse_control_characters),
+    Field(repr=False, examples=["a few words only I would join"]),
+]
+"""A password as it was typed, blanks at its ends included."""
+
+NewPassword = Annotated[Password, Field(min_length=MIN_PASSWORD_CHARACTERS)]
+"""A password that is being chosen."""
+
+FullName = Annotated[Text, Field(max_length=MAX_NAME_CHARACTERS, examples=["Ada Lovelace"])]
+
+RefreshTokenText = Annotated[Text, Field(max_length=MAX_TOKEN_CHARACTERS, repr=False)]
+
+
+class Register(WriteModel):
+    """A new account. Without ``full_name`` the reader stays anonymous to others."""
+
+    email: Email
+    password: NewPassword
+    full_name: Annotated[FullName | None, Optional] = None
+
+
+class Login(WriteModel):
+    """The proof of an account."""
+
+    email: Email
+    password: Password
+
+
+class Refresh(WriteModel):
+    """A refresh token, to be exchanged or ended."""
+
+    refresh_token: RefreshTokenText
+
+
+class TokenPair(ReadModel):
+    """An access token for minutes, and the refresh token that brings the next pair, once."""
+
+    access_token: str = Field(repr=False)
+    refresh_token: str = Field(repr=False)
+    token_type: Literal["bearer"] = "bearer"  # noqa: S105 (the name of a scheme)

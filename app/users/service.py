@@ -1,0 +1,168 @@
+"""The rules of accounts: who gets one, and who is let in.
+
+Passwords are hashed with no database connection held, because that takes a while: the functions
+that hash commit what the request did before.
+"""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.core.config import get_settings
+from app.core.deps import Principal
+from app.core.security import (
+    Role,
+    TokenInvalidError,
+    decode_access_token,
+    hash_password,
+    verify_password,
+)
+from app.db.session import transactional
+from app.users import repository
+from app.users.errors import (
+    AccountDeactivatedError,
+    EmailConflictError,
+    InvalidCredentialsError,
+    InvalidEmailError,
+)
+from app.users.models import User
+from app.users.schemas import normalize_email
+
+ANONYMOUS_NAME = "Reader"
+"""What others read of an account without a name; never a part of its e-mail address."""
+
+
+async def register(
+    session: AsyncSession, *, email: str, password: str, full_name: str | None = None
+) -> Principal:
+    """Open an account. The address is spelled as ``schemas.normalize_email`` returns it.
+
+    Raises:
+        EmailConflictError: the address has one.
+    """
+    await release_connection(session)
+    return await _create(
+        session,
+        email=email,
+        password_hash=await hash_password(password),
+        full_name=full_name,
+        role=Role.USER,
+    )
+
+
+async def create_admin(
+    session: AsyncSession, *, email: str, password_hash: str, full_name: str | None = None
+) -> Principal:
+    """Open an account that runs the shop. One that exists keeps its password and its role.
+
+    Raises:
+        InvalidEmailError: nobody could sign in with such an address.
+        EmailConflictError: the address has an account.
+    """
+    try:
+        address = normalize_email(email)
+    except ValueError:
+        raise InvalidEmailError(field="email") from None
+    return await _create(
+        session, email=address, password_hash=password_hash, full_name=full_name, role=Role.ADMIN
+    )
+
+
+async def has_admin(session: AsyncSession) -> bool:
+    """Tell whether an account runs the shop."""
+    return await repository.has_role(session, role=Role.ADMIN)
+
+
+async def reset_password(session: AsyncSession, *, email: str, password_hash: str) -> bool:
+    """Set a new password and sign the account out everywhere; tell whether there is one.
+
+    The password comes first: a sign-in with the old one then either is over, and its session is
+    among those that end, or finds that the password has changed.
+    """
+    try:
+        address = normalize_email(email)
+    except ValueError:
+        return False
+    user_id = await repository.set_password(session, email=address, password_hash=password_hash)
+    if user_id is None:
+        return False
+    await repository.delete_sessions(session, user_id=user_id)
+    await repository.delete_families(session, user_id=user_id)
+    return True
+
+
+async def get_emails(session: AsyncSession, *, user_ids: Collection[int]) -> Sequence[str]:
+    """Return where mail for these accounts goes; to those that are closed none does."""
+    return await repository.list_emails(session, user_ids=user_ids)
+
+
+async def check_credentials(session: AsyncSession, *, email: str, password: str) -> Principal:
+    """Return the account whose e-mail address and password these are.
+
+    It stays as it is until the transaction ends, so that a session or a family which is started
+    in it cannot outlive a change of the password. An unknown address takes as long as a known.
+
+    Raises:
+        InvalidCredentialsError: no such account, or not its password.
+        AccountDeactivatedError: both are right, and the account is closed.
+    """
+    known = await read_user(session, email=email)
+    password_hash = known.password_hash if known is not None else None
+    matches = await verify_password(password, password_hash)
+    if known is None or password_hash is None or not matches:
+        raise InvalidCredentialsError
+    user = await repository.lock_user(session, user_id=known.id, password_hash=password_hash)
+    if user is None:
+        raise InvalidCredentialsError
+    if not user.is_active:
+        raise AccountDeactivatedError
+    return to_principal(user)
+
+
+async def authenticate(session: AsyncSession, *, token: str, now: datetime) -> Principal:
+    """Return the account behind an access token, with the rights that it has now.
+
+    Raises:
+        TokenInvalidError: the token is wrong or expired, or its account is gone.
+        AccountDeactivatedError: the account is closed.
+    """
+    claims = decode_access_token(token, now=now, settings=get_settings())
+    user = await repository.find_user(session, user_id=claims.user_id)
+    if user is None:
+        raise TokenInvalidError
+    if not user.is_active:
+        raise AccountDeactivatedError
+    return to_principal(user)
+
+
+def to_principal(user: User) -> Principal:
+    """Return the account as the one who asks."""
+    return Principal(
+        id=user.id,
+        email=user.email,
+        display_name=user.full_name or ANONYMOUS_NAME,
+        role=user.role,
+    )
+
+
+@transactional
+async def read_user(session: AsyncSession, *, email: str) -> User | None:
+    """Return the account of an address, and give the connection back."""
+    return await repository.find_user_by_email(session, email=email)
+
+
+@transactional
+async def release_connection(_session: AsyncSession) -> None:
+    """End the transaction that the request has open, if any."""
+
+
+async def _create(
+    session: AsyncSession, *, email: str, password_hash: str, full_name: str | None, role: Role
+) -> Principal:
+    user = await repository.insert_user(
+        session, email=email, password_hash=password_hash, full_name=full_name, role=role
+    )
+    if user is None:
+        raise EmailConflictError(field="email")
+    return to_principal(user)

@@ -1,0 +1,98 @@
+"""Refresh tokens, which programs exchange for new ones.
+
+A sign-in begins a family. Each token of it is used once and followed by one successor; a used
+token that comes back was stolen, or its thief was faster, and ends the family for both.
+"""
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.core.config import Settings
+from app.core.exceptions import AppError
+from app.core.security import Role, encode_access_token, hash_token, new_opaque_token
+from app.db.session import transactional
+from app.users import repository
+from app.users.errors import RefreshInvalidError, TokenReuseError, UserInactiveError
+from app.users.schemas import TokenPair
+
+GRACE = timedelta(seconds=10)
+"""How long after its use a token may come back unsuspected: two tabs that raced."""
+
+
+async def start_family(
+    session: AsyncSession, *, user_id: int, role: Role, now: datetime, settings: Settings
+) -> TokenPair:
+    """Sign a program in. However often it refreshes, ``refresh_token_days`` later it must again."""
+    family_id = await repository.insert_family(
+        session, user_id=user_id, expires_at=now + timedelta(days=settings.refresh_token_days)
+    )
+    return await _issue(
+        session, family_id=family_id, user_id=user_id, role=role, now=now, settings=settings
+    )
+
+
+async def refresh(
+    session: AsyncSession, *, refresh_token: str, now: datetime, settings: Settings
+) -> TokenPair:
+    """Exchange a refresh token for a new pair.
+
+    Raises:
+        RefreshInvalidError: unknown, expired, signed out, or used less than ``GRACE`` ago.
+        TokenReuseError: used earlier than that; its family has ended, and that is committed.
+        UserInactiveError: the account is deactivated.
+    """
+    outcome = await rotate(session, refresh_token=refresh_token, now=now, settings=settings)
+    if isinstance(outcome, AppError):
+        raise outcome
+    return outcome
+
+
+@transactional
+async def rotate(
+    session: AsyncSession, *, refresh_token: str, now: datetime, settings: Settings
+) -> TokenPair | AppError:
+    """Return the new pair or the refusal, which as an exception would undo the family's end."""
+    token_hash = hash_token(refresh_token)
+    used = await repository.use_refresh_token(session, token_hash=token_hash, now=now)
+    if used is not None:
+        return await _issue(
+            session,
+            family_id=used.family_id,
+            user_id=used.user_id,
+            role=used.role,
+            now=now,
+            settings=settings,
+        )
+    known = await repository.find_refresh_token(session, token_hash=token_hash)
+    if known is None or known.expires_at <= now:
+        return RefreshInvalidError()
+    if known.used_at is None:
+        return RefreshInvalidError() if known.is_active else UserInactiveError()
+    if now - known.used_at <= GRACE:
+        return RefreshInvalidError()
+    await repository.revoke_family(session, token_hash=token_hash, now=now)
+    return TokenReuseError()
+
+
+async def end_family(session: AsyncSession, *, refresh_token: str, now: datetime) -> None:
+    """Sign a program out, also when that is repeated; an unknown token ends nothing."""
+    await repository.revoke_family(session, token_hash=hash_token(refresh_token), now=now)
+
+
+async def _issue(
+    session: AsyncSession,
+    *,
+    family_id: UUID,
+    user_id: int,
+    role: Role,
+    now: datetime,
+    settings: Settings,
+) -> TokenPair:
+    refresh_token = new_opaque_token()
+    await repository.insert_refresh_token(
+        session, token_hash=hash_token(refresh_token), family_id=family_id
+    )
+    access_token = encode_access_token(user_id=user_id, role=role, now=now, settings=settings)
+    return TokenPair(access_token=access_token, refresh_token=refresh_token)

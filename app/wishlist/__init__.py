@@ -1,0 +1,1 @@
+"""Books that a reader keeps in mind."""

@@ -1,0 +1,59 @@
+"""The rules of the wish list."""
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.books.errors import BookNotFoundError
+from app.books.service import Offer, get_offers
+from app.wishlist import repository
+from app.wishlist.errors import WishlistItemDuplicateError, WishlistItemNotFoundError
+from app.wishlist.models import WishlistItem
+from app.wishlist.schemas import WishlistBook, WishlistItemRead
+
+
+async def list_items(session: AsyncSession, *, user_id: int) -> list[WishlistItemRead]:
+    """Return the books on the list that are still sold, the newest wish first."""
+    items = await repository.list_items(session, user_id=user_id)
+    offers = await get_offers(session, book_ids={item.book_id for item in items})
+    return [_read(item, offers[item.book_id]) for item in items if item.book_id in offers]
+
+
+async def add_item(session: AsyncSession, *, user_id: int, book_id: int) -> WishlistItemRead:
+    """Put a book on the list.
+
+    Raises:
+        BookNotFoundError: no such book.
+        WishlistItemDuplicateError: it is there already.
+    """
+    offer = (await get_offers(session, book_ids={book_id})).get(book_id)
+    if offer is None:
+        raise BookNotFoundError(field="book_id")
+    item = await repository.insert_item(session, user_id=user_id, book_id=book_id)
+    if item is None:
+        raise WishlistItemDuplicateError(field="book_id")
+    return _read(item, offer)
+
+
+async def remove_item(session: AsyncSession, *, user_id: int, book_id: int) -> None:
+    """Take a book off the list.
+
+    Raises:
+        WishlistItemNotFoundError: it is not there.
+    """
+    if not await repository.delete_item(session, user_id=user_id, book_id=book_id):
+        raise WishlistItemNotFoundError
+
+
+def _read(item: WishlistItem, offer: Offer) -> WishlistItemRead:
+    return WishlistItemRead(
+        id=item.id,
+        book_id=item.book_id,
+        added_at=item.created_at,
+        book=WishlistBook(
+            id=offer.book_id,
+            title=offer.title,
+            author=offer.author,
+            price=offer.price,
+            cover_image_url=offer.cover_image_url,
+            stock_quantity=offer.on_hand,
+        ),
+    )

@@ -1,0 +1,109 @@
+"""``python -m bench``: measure the shop on this machine."""
+
+import asyncio
+import json
+import logging
+import os
+import secrets
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from app.core.config import LOCAL_DIRECTORY
+from app.db.embedded import EmbeddedPostgres
+from app.db.session import use_database
+from bench.data import DATABASE, Size, ensure_shop
+from bench.measure import Options, Row, measure, serving
+from bench.report import as_json, print_rows, print_setting, read_setting
+from bench.workloads import Name, make_workloads
+
+DIRECTORY = LOCAL_DIRECTORY / "bench-postgres"
+PREFERRED_PORT = 5460
+SMALLEST_SHOP = 5_000
+
+out = Console(highlight=False)
+
+
+def main(
+    connections: Annotated[int, typer.Option(min=1, help="Clients at once.")] = 16,
+    seconds: Annotated[int, typer.Option(min=1, help="Of each measurement.")] = 10,
+    warmup: Annotated[int, typer.Option(min=1, help="Seconds before each that do not count.")] = 2,
+    rounds: Annotated[int, typer.Option(min=1, help="The median of so many is printed.")] = 3,
+    books: Annotated[int, typer.Option(min=SMALLEST_SHOP, help="In the catalogue.")] = 20_000,
+    users: Annotated[
+        int, typer.Option(min=SMALLEST_SHOP, help="Accounts; each checks out once a measurement.")
+    ] = 50_000,
+    workers: Annotated[int, typer.Option(min=1, help="Server processes.")] = 2,
+    only: Annotated[str, typer.Option(help="What to measure, separated by commas.")] = ",".join(
+        Name
+    ),
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Write every round's figures here.")
+    ] = None,
+) -> None:
+    """Measure requests per second beside pgbench running the same SQL and beside a bare endpoint.
+
+    The database is the one that comes along, with data of its own in var/bench-postgres; it runs
+    for as long as this does. docs/benchmarks.md tells what the columns mean.
+
+    Examples:
+        python -m bench
+
+        python -m bench --only list,detail --seconds 5 --rounds 1
+
+        python -m bench --books 100000 --json var/bench.json
+    """
+    try:
+        names = [Name(name.strip()) for name in only.split(",")]
+    except ValueError as error:
+        raise typer.BadParameter(f"{error}; there are {', '.join(Name)}") from None
+    options = Options(
+        connections=connections, seconds=seconds, warmup=warmup, rounds=rounds, workers=workers
+    )
+    server = EmbeddedPostgres(DIRECTORY, preferred_port=PREFERRED_PORT)
+    started = server.up()
+    try:
+        rows = _run(server, Size(books=books, users=users), options, names, json_file)
+    except RuntimeError as error:
+        raise SystemExit(f"bench: {error}") from None
+    finally:
+        if started:
+            server.down()
+    if any(row.faults for row in rows):
+        raise typer.Exit(1)
+
+
+def _run(
+    server: EmbeddedPostgres,
+    size: Size,
+    options: Options,
+    names: Sequence[Name],
+    json_file: Path | None,
+) -> Sequence[Row]:
+    with out.status("Making a shop to measure ..."):
+        asyncio.run(ensure_shop(server, size))
+    os.environ.update(ENV="production", SECRET_KEY=secrets.token_urlsafe(48))
+    use_database(server.url(DATABASE))
+    setting = asyncio.run(read_setting(server, size, options))
+    print_setting(out, setting)
+    with out.status("Recording the application's SQL ..."):
+        workloads = asyncio.run(make_workloads(server, size, names))
+    logging.getLogger().setLevel(logging.WARNING)
+    rows = [Row(workload) for workload in workloads]
+    with (
+        serving(workers=options.workers, log=DIRECTORY / "shop.log") as (port, pid),
+        out.status("Measuring ...") as status,
+    ):
+        for activity in measure(server, rows, options, port=port, pid=pid):
+            status.update(activity)
+    print_rows(out, rows)
+    if json_file is not None:
+        json_file.write_text(json.dumps(as_json(setting, rows), indent=2) + "\n", "utf-8")
+    return rows
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,332 @@
+"""What is measured: which requests are sent, and which scripts of pgbench ask for the same."""
+
+import random
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, TypeAlias
+from urllib.parse import urlencode
+
+import asyncpg
+from httpx import ASGITransport, AsyncClient
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.core.config import get_settings
+from app.core.security import Role, encode_access_token
+from app.db.embedded import EmbeddedPostgres
+from app.db.session import AsyncSessionLocal, dispose_engine
+from app.main import create_app
+from bench.data import Size, basket_books, connect, reset_baskets
+from bench.pgbench import Script, Varying, read_scripts, write_script
+from bench.record import Recording, RecordingError, record
+from bench.requests import HOST, Request
+from bench.server import BARE_PATH
+
+LIST_PAGES = 20
+DETAIL_SAMPLES = 100
+SEARCHES = 40
+SHORTEST_WORD = 4
+SHORTEST_MISSPELT_WORD = 6
+TOKEN_MINUTES = 24 * 60
+SEED = 1
+
+SMALLEST_UNMISTAKABLE = 1_500
+"""Numbers from here on are ids in recorded SQL: limits and quantities are smaller."""
+
+
+class Name(StrEnum):
+    """What can be measured; the bare endpoint always is."""
+
+    LIST = "list"
+    DETAIL = "detail"
+    SEARCH = "search"
+    MISSPELT = "misspelt"
+    CART = "cart"
+    CHECKOUT = "checkout"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Effect:
+    """A number in the database that each answered request raises by ``each``."""
+
+    sql: str
+    each: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Workload:
+    """A row of the table.
+
+    ``status`` is the only answer that counts; ``statements`` and ``transactions`` are what a
+    request takes on average. A workload with effects writes: it sends each request once, gets new
+    baskets, with books in them or without, before each measurement, and its effects are counted
+    afterwards.
+    """
+
+    title: str
+    requests: Sequence[bytes]
+    status: int = 200
+    scripts: Sequence[Script] = ()
+    statements: float = 0
+    transactions: float = 0
+    filled_baskets: bool = False
+    effects: Sequence[Effect] = ()
+
+    @property
+    def writes(self) -> bool:
+        """Whether the database is another one afterwards."""
+        return bool(self.effects)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shop:
+    """The application in this process, on the database that is measured."""
+
+    server: EmbeddedPostgres
+    database: asyncpg.Connection
+    client: AsyncClient
+    engine: AsyncEngine
+    size: Size
+
+    async def record(self, request: Request, *, status: int = 200) -> tuple[Recording, Any]:
+        """Return the SQL that a request sends, and its answer."""
+        recording, response = await record(self.client, self.engine, request, status=status)
+        return recording, response.json()
+
+
+Maker: TypeAlias = "Callable[[Shop], Any]"
+
+
+async def make_workloads(
+    server: EmbeddedPostgres, size: Size, names: Iterable[Name]
+) -> list[Workload]:
+    """Return the bare endpoint and the named workloads, their SQL recorded from the application.
+
+    The application's settings must point at the benchmark's database.
+
+    Raises:
+        RecordingError: the application sends what pgbench cannot repeat.
+    """
+    engine: AsyncEngine = AsyncSessionLocal.kw["bind"]
+    transport = ASGITransport(app=create_app())
+    async with (
+        connect(server) as database,
+        AsyncClient(transport=transport, base_url=f"http://{HOST}") as client,
+    ):
+        shop = Shop(server=server, database=database, client=client, engine=engine, size=size)
+        workloads = [Workload(title="bare endpoint", requests=[Request(path=BARE_PATH).encode()])]
+        workloads += [await _MAKERS[name](shop) for name in names]
+    await dispose_engine()
+    return workloads
+
+
+async def _make_list(shop: Shop) -> Workload:
+    requests = [
+        Request(path=f"/api/v1/books?{urlencode({'page': page, 'sort': 'bestselling'})}")
+        for page in range(1, LIST_PAGES + 1)
+    ]
+    recordings = [(await shop.record(request))[0] for request in requests]
+    return _reading("list", requests, recordings)
+
+
+async def _make_detail(shop: Shop) -> Workload:
+    chance = random.Random(SEED)
+    book_ids = chance.sample(range(1, shop.size.books + 1), shop.size.books)
+    requests = [Request(path=f"/api/v1/books/{book_id}") for book_id in book_ids]
+    recordings = [(await shop.record(request))[0] for request in requests[:DETAIL_SAMPLES]]
+    return _reading("detail", requests, recordings)
+
+
+async def _make_search(shop: Shop) -> Workload:
+    chance = random.Random(SEED)
+    requests, recordings = [], []
+    async for text in _texts(shop, chance, SHORTEST_WORD):
+        request = _search(text)
+        recording, page = await shop.record(request)
+        if page["items"] and page["corrected_query"] is None:
+            requests.append(request)
+            recordings.append(recording)
+        if len(requests) == SEARCHES:
+            break
+    return _reading("search", requests, recordings)
+
+
+async def _make_misspelt(shop: Shop) -> Workload:
+    chance = random.Random(SEED)
+    requests, recordings = [], []
+    async for text in _texts(shop, chance, SHORTEST_MISSPELT_WORD):
+        request = _search(_misspell(text, chance))
+        recording, page = await shop.record(request)
+        if page["items"] and page["corrected_query"] is not None:
+            requests.append(request)
+            recordings.append(recording)
+        if len(requests) == SEARCHES:
+            break
+    return _reading("search, misspelt", requests, recordings)
+
+
+async def _make_cart(shop: Shop) -> Workload:
+    def request(user_id: int, book_id: int) -> Request:
+        return Request.post("/api/v1/cart/items", {"book_id": book_id}, token=_token(user_id))
+
+    users, books = shop.size.users, shop.size.books
+    await reset_baskets(shop.server, filled=False)
+    user_id, book_id = users, books - 1
+    recording, _ = await shop.record(request(user_id, book_id), status=201)
+    cart_id = await shop.database.fetchval("SELECT id FROM carts WHERE user_id = $1", user_id)
+    script = write_script(
+        recording,
+        Varying(
+            setup=[
+                *_TURN,
+                rf"\set user 1 + :turn % {users}",
+                rf"\set book 1 + (:user + :turn / {users}) % {books}",
+            ],
+            values={"user": user_id, "book": book_id},
+            returned={"INSERT INTO carts": {"id": cart_id}},
+        ),
+    )
+    requests = [request(user, 1 + user % books) for user in range(1, users + 1)]
+    effects = [Effect(sql="SELECT count(*) FROM cart_items", each=1)]
+    return _writing("add to cart", requests, recording, script, effects, filled_baskets=False)
+
+
+async def _make_checkout(shop: Shop) -> Workload:
+    def request(user_id: int) -> Request:
+        return Request.post(
+            "/api/v1/orders/checkout", {}, token=_token(user_id), idempotency_key=f"bench-{user_id}"
+        )
+
+    users, books = shop.size.users, shop.size.books
+    await reset_baskets(shop.server, filled=True)
+    user_id = next(
+        user
+        for user in range(users, 0, -1)
+        if min(basket_books(user, books=books)) > SMALLEST_UNMISTAKABLE
+    )
+    first, second = basket_books(user_id, books=books)
+    recording, order = await shop.record(request(user_id), status=201)
+    reference = await shop.database.fetchval(
+        "SELECT reference FROM payments WHERE order_id = $1", order["id"]
+    )
+    script = write_script(
+        recording,
+        Varying(
+            setup=[
+                *_TURN,
+                r"\set user 1 + :turn",
+                rf"\set one 1 + (:user * 7919) % {books}",
+                rf"\set other 1 + (:user * 7919 + {books // 2}) % {books}",
+                r"\set first least(:one, :other)",
+                r"\set second greatest(:one, :other)",
+                r"\set number random(1, 9000000000000000000)",
+                r"\set reference random(1, 9000000000000000000)",
+                r"\set key random(1, 9000000000000000000)",
+            ],
+            values={
+                "user": user_id,
+                "first": first,
+                "second": second,
+                "number": order["number"],
+                "reference": reference,
+                "key": f"bench-{user_id}",
+            },
+            returned={"INSERT INTO orders": {"id": order["id"]}},
+        ),
+    )
+    requests = [request(user) for user in range(1, users + 1)]
+    effects = [
+        Effect(sql="SELECT count(*) FROM orders WHERE status = 'confirmed'", each=1),
+        Effect(sql="SELECT count(*) FROM payments WHERE status = 'captured'", each=1),
+        Effect(sql="SELECT count(*) FROM order_lines", each=2),
+        Effect(sql="SELECT sum(sold) FROM stock", each=2),
+        Effect(sql="SELECT count(*) FROM outbox_events", each=1),
+        Effect(sql="SELECT -count(*) FROM cart_items", each=2),
+    ]
+    return _writing("checkout", requests, recording, script, effects, filled_baskets=True)
+
+
+_TURN = (r"\set n :n + 1", r"\set turn :n * :clients + :client_id")
+"""Gives every transaction of every client of pgbench a number of its own, from 0."""
+
+_MAKERS: dict[Name, Maker] = {
+    Name.LIST: _make_list,
+    Name.DETAIL: _make_detail,
+    Name.SEARCH: _make_search,
+    Name.MISSPELT: _make_misspelt,
+    Name.CART: _make_cart,
+    Name.CHECKOUT: _make_checkout,
+}
+
+
+def _reading(title: str, requests: Sequence[Request], recordings: Sequence[Recording]) -> Workload:
+    count = len(recordings)
+    return Workload(
+        title=title,
+        requests=[request.encode() for request in requests],
+        scripts=read_scripts(recordings),
+        statements=sum(len(recording.statements) for recording in recordings) / count,
+        transactions=sum(len(recording.transactions) for recording in recordings) / count,
+    )
+
+
+def _writing(
+    title: str,
+    requests: Sequence[Request],
+    recording: Recording,
+    script: Script,
+    effects: Sequence[Effect],
+    *,
+    filled_baskets: bool,
+) -> Workload:
+    return Workload(
+        title=title,
+        requests=[request.encode() for request in requests],
+        status=201,
+        scripts=[script],
+        statements=len(recording.statements),
+        transactions=len(recording.transactions),
+        filled_baskets=filled_baskets,
+        effects=effects,
+    )
+
+
+def _token(user_id: int) -> str:
+    settings = get_settings().model_copy(update={"access_token_minutes": TOKEN_MINUTES})
+    now = datetime.now(UTC)
+    return encode_access_token(user_id=user_id, role=Role.USER, now=now, settings=settings)
+
+
+def _search(text: str) -> Request:
+    return Request(path=f"/api/v1/books?{urlencode({'q': text})}")
+
+
+async def _texts(shop: Shop, chance: random.Random, shortest: int) -> AsyncIterator[str]:
+    """Yield what people type: a word or two of a title, an author, an author's last name.
+
+    Each has a word that is not shorter than asked for.
+    """
+    rows = await shop.database.fetch("SELECT title, author FROM works ORDER BY hashint4(id)")
+    for number, row in enumerate(rows):
+        title = row["title"].lower().split()
+        author = row["author"].split(", ")[0].lower().split()
+        texts = ([chance.choice(title)], title[:2], author, author[-1:])
+        words = texts[number % len(texts)]
+        if max(map(len, words)) >= shortest:
+            yield " ".join(words)
+    raise RecordingError(f"too few books to make {SEARCHES} searches of")
+
+
+def _misspell(text: str, chance: random.Random) -> str:
+    """Return the text with one letter of its longest word left out, doubled or swapped."""
+    word = max(text.split(), key=len)
+    at = chance.randrange(1, len(word) - 1)
+    wrong = chance.choice(
+        (
+            word[:at] + word[at + 1 :],
+            word[:at] + word[at] + word[at:],
+            word[:at] + word[at + 1] + word[at] + word[at + 2 :],
+        )
+    )
+    return text.replace(word, wrong)

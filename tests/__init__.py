@@ -1,0 +1,1 @@
+"""Tests mirror the source; journeys are named after what a person does."""

@@ -1,0 +1,44 @@
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.cart import service
+from app.cart.models import Cart
+from app.cart.schemas import MAX_QUANTITY, CartOwner
+from tests.factories import make_book, make_user
+
+
+async def test_a_guests_basket_joins_the_accounts(db_session: AsyncSession) -> None:
+    user = await make_user(db_session)
+    both = await make_book(db_session, copies=200)
+    guests = await make_book(db_session, copies=5)
+    account, guest = CartOwner.account(user.id), CartOwner.guest("a-token")
+    await service.add_copies(db_session, owner=account, book_id=both.id, quantity=60)
+    await service.add_copies(db_session, owner=guest, book_id=both.id, quantity=60)
+    await service.add_copies(db_session, owner=guest, book_id=guests.id, quantity=1)
+
+    await service.merge_guest_cart(db_session, token="a-token", user_id=user.id)
+
+    cart = await service.get_cart(db_session, owner=account, currency="USD")
+    quantities = {item.book_id: item.quantity for item in cart.items}
+    assert quantities == {both.id: MAX_QUANTITY, guests.id: 1}
+    assert await service.count_copies(db_session, owner=account) == MAX_QUANTITY + 1
+    carts = await db_session.scalar(select(func.count()).select_from(Cart))
+    assert carts == 1
+
+
+async def test_merging_nothing_changes_nothing(db_session: AsyncSession) -> None:
+    user = await make_user(db_session)
+    await service.merge_guest_cart(db_session, token="unknown", user_id=user.id)
+    assert await service.count_copies(db_session, owner=CartOwner.account(user.id)) == 0
+
+
+async def test_taking_empties_the_basket(db_session: AsyncSession) -> None:
+    user = await make_user(db_session)
+    book = await make_book(db_session)
+    owner = CartOwner.account(user.id)
+    await service.add_copies(db_session, owner=owner, book_id=book.id, quantity=2)
+    await service.add_copies(db_session, owner=owner, book_id=book.id, quantity=1)
+    assert await service.take_items(db_session, owner=owner) == {book.id: 3}
+    assert await service.take_items(db_session, owner=owner) == {}
+    await service.put_back(db_session, owner=owner, quantities={})
+    assert await service.count_copies(db_session, owner=owner) == 0

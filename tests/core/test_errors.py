@@ -1,0 +1,240 @@
+"""Every error has one format, and hostile input is refused at once."""
+
+import json
+from typing import Any
+
+import pytest
+from fastapi import APIRouter
+from httpx import ASGITransport, AsyncClient
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.core.deps import DbSession
+from app.core.exceptions import AppError, is_unavailable, is_unstorable
+from app.main import create_app
+from tests.factories import bearer, make_user
+
+HTML = {"Accept": "text/html,application/xhtml+xml"}
+REGISTER = "/api/v1/auth/register"
+
+
+async def test_a_browser_gets_a_page(client: AsyncClient) -> None:
+    response = await client.get("/nonexistent", headers=HTML)
+    assert response.status_code == 404
+    assert response.headers["content-type"] == "text/html; charset=utf-8"
+    assert "This page is out of print" in response.text
+
+
+async def test_a_program_gets_json_from_the_api_whatever_it_accepts(client: AsyncClient) -> None:
+    response = await client.get("/api/v1/nonexistent", headers=HTML)
+    assert response.json() == {"detail": "Not Found", "code": "NOT_FOUND"}
+
+
+async def test_a_page_with_a_malformed_address_does_not_exist(client: AsyncClient) -> None:
+    for address in ("/books/x", "/books/0", f"/books/{2**63}", "/books/99999999999999999999999"):
+        response = await client.get(address, headers=HTML)
+        assert response.status_code == 404, address
+
+
+async def test_wrong_method(client: AsyncClient) -> None:
+    response = await client.delete("/health")
+    assert response.status_code == 405
+    assert response.json() == {"detail": "Method Not Allowed", "code": "METHOD_NOT_ALLOWED"}
+
+
+async def test_validation_keeps_the_list_and_echoes_no_input(client: AsyncClient) -> None:
+    body = {"email": "ada@example.com", "password": "short"}
+    response = await client.post(REGISTER, json=body)
+    assert response.status_code == 422
+    answer = response.json()
+    assert answer["code"] == "VALIDATION_ERROR"
+    assert [error["loc"] for error in answer["detail"]] == [["body", "password"]]
+    assert set(answer["detail"][0]) == {"type", "loc", "msg"}
+    assert "short" not in {error.get("input") for error in answer["detail"]}
+
+
+def nested(depth: int) -> bytes:
+    return b"[" * depth + b"]" * depth
+
+
+HOSTILE_BODIES: dict[str, bytes] = {
+    "not json": b"{",
+    "nothing": b"",
+    "nul": json.dumps({"email": "a\x00@example.com", "password": "long enough"}).encode(),
+    "nul in a name": json.dumps(
+        {"email": "a@example.com", "password": "long enough", "full_name": "A\x00B"}
+    ).encode(),
+    "lone surrogate": b'{"email":"a@example.com","password":"long enough","full_name":"\\ud800"}',
+    "surrogate in a name of a field": b'{"email":"a@example.com","password":"x","\\ud800":1}',
+    "infinity": b'{"email":1e500,"password":Infinity}',
+    "not a number": b'{"email":NaN,"password":-Infinity}',
+    "huge integer": b'{"email":' + b"9" * 5000 + b',"password":"x"}',
+    "nested": nested(100_000),
+    "nested in a field": b'{"email":' + nested(100_000) + b"}",
+    "wrong encoding": b'{"email":"\xff\xfe"}',
+    "too large": b'{"email":"' + b"a" * 2_000_000 + b'"}',
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE_BODIES)
+async def test_hostile_bodies(client: AsyncClient, name: str) -> None:
+    response = await client.post(
+        REGISTER, content=HOSTILE_BODIES[name], headers={"Content-Type": "application/json"}
+    )
+    assert response.status_code == (413 if name == "too large" else response.status_code)
+    assert response.status_code in {400, 413, 422}, response.text
+    assert set(response.json()) == {"detail", "code"}
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "q=%00",
+        "q=%ff%fe",
+        "q=%ed%a0%80",
+        "q=" + "a" * 5000,
+        "q=" + "%27%20OR%201%3D1--",
+        "q=%3A%2A%26%7C%21%28%29",
+        "genre_id=9223372036854775808",
+        "genre_id=-1",
+        "min_price=1e500",
+        "min_price=NaN",
+        "page=9999999999999999999999",
+        "page=1e3",
+        "size=0",
+        "size=101",
+        "sort=;drop",
+    ],
+)
+async def test_hostile_queries(client: AsyncClient, query: str) -> None:
+    for address, headers in (("/api/v1/books", {}), ("/books", HTML)):
+        response = await client.get(f"{address}?{query}", headers=headers)
+        assert response.status_code in {200, 400, 422}, (address, response.text)
+
+
+class OddError(AppError):
+    status = 409
+    code = "ODD"
+    detail = "Only even numbers."
+
+
+def odd_routes() -> APIRouter:
+    router = APIRouter(prefix="/api/v1/odd")
+
+    @router.get("/rule")
+    async def rule() -> None:
+        raise OddError(field="number", extra={"tried": 3}, headers={"Retry-After": "7"})
+
+    @router.get("/bug")
+    async def bug() -> None:
+        raise RuntimeError("the password is swordfish")
+
+    @router.get("/pool")
+    async def pool() -> None:
+        raise PoolTimeoutError("no connection was free")
+
+    @router.get("/away")
+    async def away() -> None:
+        raise ConnectionRefusedError
+
+    @router.get("/sql")
+    async def sql(session: DbSession, statement: str, then: str = "SELECT 1") -> None:
+        await session.execute(text(statement))
+        await session.execute(text(then))
+
+    return router
+
+
+@pytest.fixture
+def odd_client(db_session: AsyncSession) -> AsyncClient:
+    app = create_app()
+    app.include_router(odd_routes())
+    app.router.routes.insert(0, app.router.routes.pop())
+    del db_session
+    return AsyncClient(transport=ASGITransport(app=app), base_url="http://test")
+
+
+async def test_a_rule_says_what_it_refused(odd_client: AsyncClient) -> None:
+    response = await odd_client.get("/api/v1/odd/rule")
+    assert response.status_code == 409
+    assert response.json() == {
+        "detail": "Only even numbers.",
+        "code": "ODD",
+        "field": "number",
+        "tried": 3,
+    }
+    assert response.headers["Retry-After"] == "7"
+
+
+async def test_what_nobody_foresaw_tells_nothing(odd_client: AsyncClient) -> None:
+    response = await odd_client.get("/api/v1/odd/bug")
+    assert response.status_code == 500
+    assert response.json() == {"detail": "Internal server error", "code": "INTERNAL_ERROR"}
+    assert "swordfish" not in response.text
+    assert response.headers["X-Content-Type-Options"] == "nosniff"
+    assert len(response.headers["X-Request-ID"]) == 32
+
+
+@pytest.mark.parametrize("address", ["pool", "away"])
+async def test_a_database_that_is_away_is_said_to_be(odd_client: AsyncClient, address: str) -> None:
+    response = await odd_client.get(f"/api/v1/odd/{address}")
+    assert response.status_code == 503
+    assert response.json()["code"] == "SERVICE_UNAVAILABLE"
+    assert response.headers["Retry-After"] == "2"
+
+
+async def test_a_statement_that_takes_too_long_is_ended(odd_client: AsyncClient) -> None:
+    statement = "SELECT set_config('statement_timeout', '50', true)"
+    slow = f"/api/v1/odd/sql?statement={statement}&then=SELECT pg_sleep(5)"
+    response = await odd_client.get(slow)
+    assert response.status_code == 503
+
+
+@pytest.mark.parametrize(
+    ("statement", "status"),
+    [
+        ("SELECT 1/0", 422),
+        ("SELECT 'x'::int", 422),
+        ("SELECT nothing", 500),
+    ],
+)
+async def test_what_postgresql_refuses(
+    odd_client: AsyncClient, statement: str, status: int
+) -> None:
+    response = await odd_client.get("/api/v1/odd/sql", params={"statement": statement})
+    assert response.status_code == status
+
+
+class RefusedError(Exception):
+    def __init__(self, sqlstate: str) -> None:
+        self.sqlstate = sqlstate
+
+
+@pytest.mark.parametrize(
+    ("sqlstate", "unavailable", "unstorable"),
+    [
+        ("57P01", True, False),
+        ("40001", True, False),
+        ("53300", True, False),
+        ("22021", False, True),
+        ("23505", False, False),
+    ],
+)
+def test_kinds_of_database_errors(sqlstate: str, *, unavailable: bool, unstorable: bool) -> None:
+    error: Any = DBAPIError("SELECT 1", {}, RefusedError(sqlstate))
+    assert is_unavailable(error) is unavailable
+    assert is_unstorable(error) is unstorable
+
+
+async def test_deactivated_accounts_are_locked_out(
+    client: AsyncClient, db_session: AsyncSession
+) -> None:
+    headers = bearer(await make_user(db_session, is_active=False))
+    response = await client.get("/api/v1/cart", headers=headers)
+    assert response.status_code == 403
+    assert response.json() == {
+        "detail": "Account deactivated. Contact support.",
+        "code": "AUTH_ACCOUNT_DEACTIVATED",
+    }

@@ -1,0 +1,125 @@
+"""What every response carries, and what no request may do."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from httpx import ASGITransport, AsyncClient
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.types import Message, Receive, Scope, Send
+
+from app.core.config import Environment, Settings
+from app.core.exceptions import ErrorResponder
+from app.core.middleware import BodyGuard, RequestContext, SecurityHeaders
+from app.main import create_app
+
+
+@pytest.mark.parametrize("path", ["/health", "/nonexistent", "/api/v1/cart", "/static/nothing"])
+async def test_security_headers_are_everywhere(client: AsyncClient, path: str) -> None:
+    headers = (await client.get(path)).headers
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Referrer-Policy"] == "strict-origin-when-cross-origin"
+    assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
+    assert "unsafe" not in headers["Content-Security-Policy"]
+    assert "Strict-Transport-Security" not in headers
+
+
+async def test_https_is_remembered_where_the_shop_has_it() -> None:
+    app = create_app(Settings(env=Environment.TEST, public_url="https://books.example"))
+    async with AsyncClient(transport=ASGITransport(app=app), base_url="https://test") as client:
+        headers = (await client.get("/health")).headers
+    assert headers["Strict-Transport-Security"] == "max-age=31536000; includeSubDomains"
+
+
+async def test_a_request_id_comes_back(client: AsyncClient) -> None:
+    given = await client.get("/health", headers={"X-Request-ID": "order-42.retry_1"})
+    assert given.headers["X-Request-ID"] == "order-42.retry_1"
+    forged = await client.get("/health", headers={"X-Request-ID": "a b\tc"})
+    assert len(forged.headers["X-Request-ID"]) == 32
+
+
+async def app_that_reads(scope: Scope, receive: Receive, send: Send) -> None:
+    body = await Request(scope, receive).body()
+    await JSONResponse({"bytes": len(body)})(scope, receive, send)
+
+
+async def trickle(chunks: int, pause: float) -> AsyncIterator[bytes]:
+    for _ in range(chunks):
+        await asyncio.sleep(pause)
+        yield b"x"
+
+
+def guarded(**limits: float) -> AsyncClient:
+    async def error_page(_request: Request, _status: int, _sentence: str) -> JSONResponse:
+        raise AssertionError("no page was asked for")
+
+    errors = ErrorResponder(error_page)
+
+    async def answer(scope: Scope, receive: Receive, send: Send, error: Exception) -> None:
+        response = await errors.on_http_exception(Request(scope), error)
+        await response(scope, receive, send)
+
+    guard = BodyGuard(
+        app_that_reads,
+        max_bytes=int(limits.get("max_bytes", 100)),
+        deadline_seconds=limits.get("deadline_seconds", 5.0),
+    )
+    app = RequestContext(guard, on_unforeseen=answer)
+    return AsyncClient(transport=ASGITransport(app=app), base_url="http://test")
+
+
+async def test_a_body_of_the_allowed_size_passes() -> None:
+    response = await guarded().post("/", content=b"x" * 100)
+    assert response.json() == {"bytes": 100}
+
+
+async def test_a_body_that_declares_itself_too_large_is_not_read() -> None:
+    response = await guarded().post("/", content=b"x" * 101)
+    assert (response.status_code, response.json()["code"]) == (413, "BODY_TOO_LARGE")
+
+
+async def test_a_body_that_grows_too_large_is_cut_off() -> None:
+    response = await guarded().post("/", content=trickle(200, 0))
+    assert (response.status_code, response.json()["code"]) == (413, "BODY_TOO_LARGE")
+
+
+async def test_a_body_that_comes_too_slowly_is_cut_off() -> None:
+    response = await guarded(deadline_seconds=0.2).post("/", content=trickle(50, 0.05))
+    assert (response.status_code, response.json()["code"]) == (408, "REQUEST_TIMEOUT")
+
+
+async def test_a_failure_after_the_answer_began_is_passed_on() -> None:
+    async def half(_scope: Scope, _receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        raise RuntimeError("in the middle")
+
+    async def never(_scope: Scope, _receive: Receive, _send: Send, _error: Exception) -> None:
+        raise AssertionError("the answer had begun")
+
+    app = RequestContext(half, on_unforeseen=never)
+    async with AsyncClient(transport=ASGITransport(app=app), base_url="http://test") as client:
+        with pytest.raises(RuntimeError, match="in the middle"):
+            await client.get("/")
+
+
+@pytest.mark.parametrize("kind", ["lifespan", "websocket"])
+async def test_other_protocols_pass_untouched(kind: str) -> None:
+    seen: list[str] = []
+
+    async def inner(scope: Scope, _receive: Receive, _send: Send) -> None:
+        seen.append(scope["type"])
+
+    async def receive() -> Message:
+        return {}
+
+    async def send(_message: Message) -> None:
+        return
+
+    async def never(_scope: Scope, _receive: Receive, _send: Send, _error: Exception) -> None:
+        raise AssertionError("nothing failed")
+
+    guard = BodyGuard(inner, max_bytes=1, deadline_seconds=1)
+    app = SecurityHeaders(RequestContext(guard, on_unforeseen=never), over_https=False)
+    await app({"type": kind}, receive, send)
+    assert seen == [kind]

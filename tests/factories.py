@@ -1,0 +1,71 @@
+"""Rows that tests need, written as plainly as can be."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from itertools import count
+
+from sqlalchemy import update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.books.models import Book, Stock, Work
+from app.core.config import get_settings
+from app.core.security import Role, encode_access_token
+from app.users.models import User
+
+_numbers = count(1)
+
+
+async def make_book(
+    session: AsyncSession,
+    *,
+    title: str = "The Left Hand of Darkness",
+    author: str = "Ursula K. Le Guin",
+    price: str = "12.99",
+    copies: int = 5,
+    isbn: str | None = None,
+    description: str | None = None,
+) -> Book:
+    """Write a work with one book and so many copies of it, and commit."""
+    work = Work(title=title, author=author, description=description)
+    session.add(work)
+    await session.flush()  # the book needs the work's id
+    book = Book(work_id=work.id, price=Decimal(price), currency="USD", isbn=isbn)
+    session.add(book)
+    await session.flush()  # the stock needs the book's id
+    session.add(Stock(book_id=book.id, received=copies, on_hand=copies))
+    await session.commit()
+    session.expunge_all()  # what a test holds must not change when the code under test rolls back
+    return book
+
+
+async def withdraw_book(session: AsyncSession, book: Book) -> None:
+    """Take a book out of the catalogue, and commit."""
+    await session.execute(
+        update(Book).where(Book.id == book.id).values(deleted_at=datetime.now(UTC))
+    )
+    await session.commit()
+
+
+async def make_user(
+    session: AsyncSession,
+    *,
+    email: str | None = None,
+    role: Role = Role.USER,
+    is_active: bool = True,
+) -> User:
+    """Write an account that has no password, and commit."""
+    user = User(
+        email=email or f"reader{next(_numbers)}@example.com", role=role, is_active=is_active
+    )
+    session.add(user)
+    await session.commit()
+    session.expunge_all()
+    return user
+
+
+def bearer(user: User) -> dict[str, str]:
+    """Return the header that a signed-in program sends, as the account is now."""
+    token = encode_access_token(
+        user_id=user.id, role=user.role, now=datetime.now(UTC), settings=get_settings()
+    )
+    return {"Authorization": f"Bearer {token}"}

@@ -1,0 +1,70 @@
+"""A shop with books, a worker and a mail server, all real."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from email import message_from_bytes
+from email.message import Message
+from email.policy import default
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, Envelope, Session
+
+from tests.live import LiveShop, free_port, live_shop
+from tests.servers import run_command
+
+CATALOGUE = """\
+isbn13,title,authors,price,stock,genre,description
+9780141439556,Wuthering Heights,Emily Brontë,8.99,3,Classics,A house and its weather.
+9780141439518,Pride and Prejudice,Jane Austen,7.99,5,Classics,A truth universally acknowledged.
+9780441478125,The Left Hand of Darkness,Ursula K. Le Guin,12.50,2,Science Fiction,Winter.
+"""
+
+
+class Mailbox:
+    """A mail server that keeps what it gets."""
+
+    def __init__(self) -> None:
+        self.port = free_port()
+        self.messages: list[Message] = []
+
+    async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802
+        self.messages.append(message_from_bytes(bytes(envelope.content or b""), policy=default))
+        return "250 taken"
+
+    async def wait_for(self, recipient: str, *, seconds: float = 30) -> Message:
+        """Return the first message to a recipient, once it is there."""
+        async with asyncio.timeout(seconds):
+            while True:
+                for message in self.messages:
+                    if message["To"] == recipient:
+                        return message
+                await asyncio.sleep(0.1)
+
+
+@pytest.fixture
+def mailbox() -> Iterator[Mailbox]:
+    box = Mailbox()
+    controller = Controller(box, hostname="127.0.0.1", port=box.port)
+    controller.start()
+    yield box
+    controller.stop()
+
+
+@pytest_asyncio.fixture
+async def open_shop(
+    live_database: str, mailbox: Mailbox, tmp_path: Path
+) -> AsyncIterator[LiveShop]:
+    """A shop with three books, whose worker sends mail to the mailbox."""
+    await run_command("import", "csv", "-", database_url=live_database, stdin=CATALOGUE.encode())
+    settings = {
+        "SMTP_HOST": "127.0.0.1",
+        "SMTP_PORT": str(mailbox.port),
+        "SMTP_STARTTLS": "false",
+    }
+    with live_shop(live_database, tmp_path, workers=1, settings=settings) as shop:
+        worker = shop.start_worker()
+        yield shop
+        assert worker.stop() == 0, worker.output()

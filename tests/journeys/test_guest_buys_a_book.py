@@ -1,0 +1,109 @@
+"""A guest finds a book by a misspelt title, signs up, buys it, gets the mail, sees the order."""
+
+import re
+
+import httpx
+from playwright.async_api import Page, async_playwright, expect
+
+from scripts.browser import find_browser
+from tests.journeys.conftest import Mailbox
+from tests.live import LiveShop
+
+EMAIL = "ada@example.com"
+PASSWORD = "a few words of mine"
+DECLINED = "status of 402"  # the browser's word for the card that was declined on purpose
+CHROMIUM_ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+
+
+async def test_through_the_api(open_shop: LiveShop, mailbox: Mailbox) -> None:
+    async with httpx.AsyncClient(base_url=f"{open_shop.base_url}/api/v1") as client:
+        found = (await client.get("/books", params={"q": "wutherin hieghts"})).json()
+        assert found["corrected_query"] == "wuthering heights"
+        assert [book["title"] for book in found["items"]] == ["Wuthering Heights"]
+        book = (await client.get(f"/books/{found['items'][0]['id']}")).json()
+        assert (book["author"], book["price"], book["stock_quantity"]) == (
+            "Emily Brontë",
+            "8.99",
+            3,
+        )
+        tokens = await client.post("/auth/register", json={"email": EMAIL, "password": PASSWORD})
+        assert tokens.status_code == 201
+        client.headers["Authorization"] = f"Bearer {tokens.json()['access_token']}"
+        await client.post("/cart/items", json={"book_id": book["id"], "quantity": 2})
+        bought = await client.post("/orders/checkout", json={})
+        assert bought.status_code == 201
+        order = bought.json()
+        assert (order["status"], order["total_price"]) == ("confirmed", "17.98")
+
+        mail = await mailbox.wait_for(EMAIL)
+        assert mail["Subject"] == f"Your order {order['number']} at Bookstore"
+        plain = mail.get_body(("plain",))  # type: ignore[attr-defined]
+        assert "2 x Wuthering Heights, Emily Brontë: $17.98" in plain.get_content()
+        assert (await client.get("/orders")).json() == [order]
+        left = (await client.get(f"/books/{book['id']}")).json()
+        assert left["stock_quantity"] == 1
+
+
+async def test_in_a_browser(open_shop: LiveShop, mailbox: Mailbox) -> None:
+    executable = find_browser()
+    assert executable, "The browser tests need Chromium; `make browser` installs it."
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(
+            executable_path=executable, args=CHROMIUM_ARGUMENTS
+        )
+        page = await browser.new_page(base_url=open_shop.base_url)
+        problems: list[str] = []
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.on(
+            "console",
+            lambda line: (
+                problems.append(line.text)
+                if line.type == "error" and DECLINED not in line.text
+                else None
+            ),
+        )
+        await buy_a_book(page)
+        mail = await mailbox.wait_for(EMAIL)
+        await page.goto("/orders")
+        number = await page.get_by_role("cell").first.inner_text()
+        assert re.fullmatch(r"\w{5}-\w{5}", number)
+        assert number in mail["Subject"]
+        assert problems == []
+        await browser.close()
+
+
+async def buy_a_book(page: Page) -> None:
+    await page.goto("/")
+    await page.get_by_role("searchbox").fill("left hand of darknes")
+    await page.keyboard.press("Enter")
+    await page.get_by_role("link", name="The Left Hand of Darkness").click()
+    await expect(page.get_by_role("heading", level=1)).to_have_text("The Left Hand of Darkness")
+    await expect(page.get_by_text("Only 2 left")).to_be_visible()
+    await page.get_by_role("button", name="Add to basket").click()
+    await expect(page.get_by_text("Total")).to_be_visible()
+    await page.get_by_role("link", name="Check out").click()
+    await page.get_by_role("link", name="Make an account").click()
+    await page.get_by_label("Your name").fill("Ada Lovelace")
+    await page.get_by_label("E-mail").fill(EMAIL)
+    await page.get_by_label("Password").fill(PASSWORD)
+    await page.get_by_role("button", name="Make an account").click()
+    await expect(page.get_by_role("heading", level=1)).to_have_text("Check out")
+    await page.get_by_label("Name", exact=True).fill("Ada Lovelace")
+    await page.get_by_label("Street and number").fill("12 St James's Square")
+    await page.get_by_label("City").fill("London")
+    await page.get_by_label("Country").select_option("GB")
+    await page.get_by_label("is declined").check()
+    await page.get_by_role("button", name="Pay $12.50").click()
+    await expect(page.get_by_role("alert")).to_have_text("The card was declined.")
+    await expect(page.get_by_label("City")).to_have_value("London")
+    await page.get_by_label("is approved").check()
+    await page.get_by_role("button", name="Pay $12.50").click()
+    await expect(page.get_by_role("heading", level=1)).to_have_text(
+        "Thank you. The books are yours."
+    )

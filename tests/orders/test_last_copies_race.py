@@ -1,0 +1,98 @@
+"""Sixty-four buyers over real sockets want the last five copies."""
+
+import asyncio
+from collections import Counter
+from pathlib import Path
+
+import asyncpg
+import httpx
+
+from tests.live import LiveShop, live_shop, plain_url
+
+BUYERS = 64
+COPIES = 5
+ROUNDS = 20
+
+
+async def prepare_buyers(connection: asyncpg.Connection) -> list[int]:
+    rows = await connection.fetch(
+        "INSERT INTO users (email) SELECT 'buyer' || n || '@example.com' "
+        "FROM generate_series(1, $1) AS n RETURNING id",
+        BUYERS,
+    )
+    return [row["id"] for row in rows]
+
+
+async def prepare_round(connection: asyncpg.Connection, buyers: list[int]) -> int:
+    """Put a new book with the last copies into every buyer's basket."""
+    work_id = await connection.fetchval(
+        "INSERT INTO works (title, author) VALUES ('The Last Copy', 'A. Writer') RETURNING id"
+    )
+    book_id: int = await connection.fetchval(
+        "INSERT INTO books (work_id, price, currency) VALUES ($1, 12.99, 'USD') RETURNING id",
+        work_id,
+    )
+    await connection.execute(
+        "INSERT INTO stock (book_id, received, on_hand) VALUES ($1, $2, $2)", book_id, COPIES
+    )
+    await connection.execute(
+        "INSERT INTO carts (user_id) SELECT unnest($1::int[]) ON CONFLICT DO NOTHING", buyers
+    )
+    await connection.execute("DELETE FROM cart_items")
+    await connection.execute(
+        "INSERT INTO cart_items (cart_id, book_id, quantity) SELECT id, $1, 1 FROM carts", book_id
+    )
+    return book_id
+
+
+async def test_exactly_the_copies_that_are_there_are_sold(
+    live_database: str, tmp_path: Path
+) -> None:
+    connection = await asyncpg.connect(plain_url(live_database))
+    try:
+        buyers = await prepare_buyers(connection)
+        with live_shop(live_database, tmp_path, workers=3) as shop:
+            for _ in range(ROUNDS):
+                book_id = await prepare_round(connection, buyers)
+                answers = await buy_all_at_once(shop, buyers)
+                assert answers == {
+                    (201, None): COPIES,
+                    (409, "ORDER_INSUFFICIENT_STOCK"): BUYERS - COPIES,
+                }
+                stock = await connection.fetchrow(
+                    "SELECT on_hand, reserved, sold FROM stock WHERE book_id = $1", book_id
+                )
+                assert stock is not None
+                assert dict(stock) == {"on_hand": 0, "reserved": 0, "sold": COPIES}
+        paid = await connection.fetchrow(
+            "SELECT count(*) FILTER (WHERE o.status = 'confirmed') AS orders, "
+            "count(*) FILTER (WHERE p.status = 'captured') AS payments, count(*) AS rows "
+            "FROM orders o JOIN payments p ON p.order_id = o.id"
+        )
+        assert paid is not None
+        assert dict(paid) == {
+            "orders": ROUNDS * COPIES,
+            "payments": ROUNDS * COPIES,
+            "rows": ROUNDS * COPIES,
+        }
+        assert await connection.fetchval("SELECT count(*) FROM demo_charges") == ROUNDS * COPIES
+    finally:
+        await connection.close()
+
+
+async def buy_all_at_once(shop: LiveShop, buyers: list[int]) -> Counter[tuple[int, str | None]]:
+    """Let every buyer check out at the same moment, each on a socket of their own."""
+    start = asyncio.Event()
+
+    async def buy(user_id: int) -> tuple[int, str | None]:
+        headers = {"Authorization": f"Bearer {shop.access_token(user_id)}"}
+        async with httpx.AsyncClient(base_url=shop.base_url, timeout=60) as client:
+            await client.get("/health")  # the socket is open before the race begins
+            await start.wait()
+            response = await client.post("/api/v1/orders/checkout", json={}, headers=headers)
+        return response.status_code, response.json().get("code")
+
+    race = [asyncio.create_task(buy(user_id)) for user_id in buyers]
+    await asyncio.sleep(0.2)
+    start.set()
+    return Counter(await asyncio.gather(*race))

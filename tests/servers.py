@@ -1,0 +1,111 @@
+"""Where the tests' PostgreSQL is: one that answers, else one that this run starts and stops."""
+
+import asyncio
+import os
+import socket
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import asyncpg
+from sqlalchemy import URL, make_url
+
+from app.db.embedded import EmbeddedPostgres
+
+DEFAULT_URL = "postgresql+asyncpg://postgres:postgres@localhost:5433/bookstore_test"
+PROJECT = Path(__file__).parents[1]
+
+
+def configured_url() -> URL:
+    """Return the URL from ``TEST_DATABASE_URL``, else the one that the compose file serves."""
+    return make_url(os.environ.get("TEST_DATABASE_URL", DEFAULT_URL))
+
+
+def answers(url: URL) -> bool:
+    """Tell whether something listens where the URL points to."""
+    try:
+        with socket.create_connection((url.host or "localhost", url.port or 5432), timeout=1):
+            return True
+    except OSError:
+        return False
+
+
+def start_if_nothing_answers() -> EmbeddedPostgres | None:
+    """Start the embedded server for this run, unless a server was named or already answers.
+
+    The chosen URL is put into the environment, for the processes that run tests in parallel.
+    """
+    if "TEST_DATABASE_URL" in os.environ or answers(configured_url()):
+        return None
+    server = EmbeddedPostgres(
+        PROJECT / "var" / "test-postgres", preferred_port=5433, password="postgres"
+    )
+    server.up()
+    os.environ["TEST_DATABASE_URL"] = server.url("bookstore_test")
+    return server
+
+
+@asynccontextmanager
+async def _maintenance(url: URL) -> AsyncIterator[asyncpg.Connection]:
+    connection = await asyncpg.connect(
+        host=url.host,
+        port=url.port,
+        user=url.username,
+        password=url.password,
+        database="postgres",
+    )
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
+async def make_database(suffix: str = "", *, template: str = "template1") -> str:
+    """Make sure of a database for this test process and return its URL.
+
+    Without suffix and parallel runs it is the configured one, as it is. Processes that run in
+    parallel (pytest-xdist) and tests that need another database get one of their own, made anew.
+    """
+    url = configured_url()
+    own = [part for part in (os.environ.get("PYTEST_XDIST_WORKER"), suffix) if part]
+    url = url.set(database="_".join([url.database or "bookstore_test", *own]))
+    async with _maintenance(url) as connection:
+        if own:
+            await connection.execute(f'DROP DATABASE IF EXISTS "{url.database}" WITH (FORCE)')
+        if not await connection.fetchval(
+            "SELECT true FROM pg_database WHERE datname = $1", url.database
+        ):
+            await connection.execute(f'CREATE DATABASE "{url.database}" TEMPLATE "{template}"')
+    return url.render_as_string(hide_password=False)
+
+
+async def drop_database(database_url: str) -> None:
+    """Drop a database that ``make_database`` made, whoever is still connected."""
+    url = make_url(database_url)
+    async with _maintenance(url) as connection:
+        await connection.execute(f'DROP DATABASE IF EXISTS "{url.database}" WITH (FORCE)')
+
+
+async def run_command(*arguments: str, database_url: str, stdin: bytes = b"") -> str:
+    """Run the shop's command line on a database and return what it printed; it must succeed."""
+    return await _run("app.cli", *arguments, database_url=database_url, stdin=stdin)
+
+
+async def run_alembic(*arguments: str, database_url: str) -> str:
+    """Run Alembic on a database and return what it printed; it must succeed."""
+    return await _run("alembic", *arguments, database_url=database_url)
+
+
+async def _run(module: str, *arguments: str, database_url: str, stdin: bytes = b"") -> str:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", module, *arguments),
+        cwd=PROJECT,
+        env=os.environ | {"DATABASE_URL": database_url},
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    output, _ = await process.communicate(stdin)
+    assert process.returncode == 0, output.decode()
+    return output.decode()

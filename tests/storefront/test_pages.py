@@ -1,0 +1,366 @@
+"""The shopper's pages, without scripts: real links and real forms."""
+
+import re
+from html import unescape
+
+import pytest
+from httpx import AsyncClient, Response
+from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.cart.models import CartItem
+from app.core.security import hash_password
+from app.integrations.payments.demo import APPROVED_CARD, DECLINED_CARD
+from app.orders.models import Order
+from app.storefront.account import local_path
+from app.users.models import User
+from tests.factories import make_book, make_user, withdraw_book
+
+PASSWORD = "a few words of mine"
+ADDRESS = {
+    "name": "Ada Lovelace",
+    "street": "12 St James's Square",
+    "postal_code": "SW1Y 4JH",
+    "city": "London",
+    "country": "GB",
+}
+
+
+class Browser:
+    """Sends forms as a browser does: with the fields that the page holds, from its own origin."""
+
+    def __init__(self, client: AsyncClient) -> None:
+        self.client = client
+        self.client.headers.update(
+            {"Accept": "text/html", "Sec-Fetch-Site": "same-origin", "Origin": "http://test"}
+        )
+        self.page = ""
+
+    async def go(self, address: str) -> Response:
+        return self._see(await self.client.get(address))
+
+    async def send(self, address: str, **fields: str) -> Response:
+        hidden = {
+            unescape(name): unescape(value)
+            for name, value in re.findall(
+                r'<input type="hidden" name="([^"]+)" value="([^"]*)"', self.page
+            )
+        }
+        return self._see(await self.client.post(address, data=hidden | fields))
+
+    async def follow(self, response: Response) -> Response:
+        assert response.status_code == 303, response.text
+        return await self.go(response.headers["Location"])
+
+    def _see(self, response: Response) -> Response:
+        self.page = response.text
+        return response
+
+    async def sign_up(self, email: str = "ada@example.com") -> None:
+        await self.go("/sign-up")
+        response = await self.send(
+            "/sign-up", email=email, password=PASSWORD, full_name="Ada Lovelace"
+        )
+        assert response.status_code == 303, response.text
+
+
+@pytest.fixture
+def browser(client: AsyncClient) -> Browser:
+    return Browser(client)
+
+
+async def test_home_with_and_without_books(browser: Browser, db_session: AsyncSession) -> None:
+    assert "The shelves are still empty" in (await browser.go("/")).text
+    await make_book(db_session, title="The Waves", author="Virginia Woolf")
+    page = await browser.go("/")
+    assert page.status_code == 200
+    assert "The Waves" in page.text
+
+
+async def test_browse_sort_and_page(browser: Browser, db_session: AsyncSession) -> None:
+    for number in range(25):
+        await make_book(db_session, title=f"Volume {number:02}", price=f"{number + 1}.00")
+    first = await browser.go("/books?sort=price")
+    assert first.text.index("Volume 00") < first.text.index("Volume 01")
+    assert 'rel="next" href="/books?sort=price&amp;page=2"' in first.text
+    second = await browser.go("/books?sort=price&page=2")
+    assert "Volume 24" in second.text
+    assert "Volume 00" not in second.text
+
+
+async def test_search_repairs_the_spelling_and_says_so(
+    browser: Browser, db_session: AsyncSession
+) -> None:
+    await make_book(db_session, title="Wuthering Heights", author="Emily Brontë")
+    page = await browser.go("/books?q=wutherin+hieghts")
+    assert "Wuthering Heights" in page.text
+    assert "Nothing was found for “wutherin hieghts”" in page.text
+
+
+async def test_search_without_result(browser: Browser) -> None:
+    page = await browser.go("/books?q=zzzzqqqq")
+    assert page.status_code == 200
+    assert "We have no book like that" in page.text
+
+
+async def test_an_isbn_leads_to_its_book(browser: Browser, db_session: AsyncSession) -> None:
+    book = await make_book(db_session, isbn="9780141439518")
+    response = await browser.go("/books?q=978-0-14-143951-8")
+    assert (response.status_code, response.headers["Location"]) == (303, f"/books/{book.id}")
+
+
+@pytest.mark.parametrize(("copies", "words"), [(9, "In stock"), (2, "Only 2 left"), (0, "Out of")])
+async def test_book_page(
+    browser: Browser, db_session: AsyncSession, copies: int, words: str
+) -> None:
+    book = await make_book(
+        db_session, title="<b>Emma</b>", copies=copies, description="Handsome.\nClever & rich."
+    )
+    page = await browser.go(f"/books/{book.id}")
+    assert words in page.text
+    assert "<b>Emma</b>" not in page.text
+    assert "&lt;b&gt;Emma&lt;/b&gt;" in page.text
+    assert "<p>Clever &amp; rich.</p>" in page.text
+    assert ("Add to basket" in page.text) is (copies > 0)
+
+
+async def test_unknown_book(browser: Browser) -> None:
+    page = await browser.go("/books/999999")
+    assert page.status_code == 404
+    assert "This page is out of print" in page.text
+
+
+async def test_a_guest_fills_a_basket_signs_up_and_buys(
+    browser: Browser, db_session: AsyncSession
+) -> None:
+    book = await make_book(db_session, title="Middlemarch", price="11.50", copies=3)
+    await browser.go(f"/books/{book.id}")
+    basket = await browser.follow(
+        await browser.send("/cart/items", book_id=str(book.id), quantity="2")
+    )
+    assert "Middlemarch" in basket.text
+    assert "$23.00" in basket.text
+
+    asked = await browser.go("/checkout")
+    assert asked.headers["Location"] == "/sign-in?next=%2Fcheckout"
+    await browser.go("/sign-up?next=/checkout")
+    checkout = await browser.follow(
+        await browser.send("/sign-up", email="ada@example.com", password=PASSWORD)
+    )
+    assert "Pay $23.00" in checkout.text
+
+    order = await browser.follow(
+        await browser.send("/checkout", payment_token=APPROVED_CARD, **ADDRESS)
+    )
+    assert "Thank you. The books are yours." in order.text
+    assert "United Kingdom" in order.text
+    assert "ada@example.com" in order.text
+    orders = await browser.go("/orders")
+    assert "Middlemarch" in orders.text
+    assert "Confirmed" in orders.text
+    assert "Nothing in it yet" in (await browser.go("/cart")).text
+
+
+async def test_a_double_click_is_one_order(browser: Browser, db_session: AsyncSession) -> None:
+    book = await make_book(db_session, copies=9)
+    await browser.sign_up()
+    await browser.go(f"/books/{book.id}")
+    await browser.send("/cart/items", book_id=str(book.id), quantity="1")
+    page = (await browser.go("/checkout")).text
+    first = await browser.send("/checkout", payment_token=APPROVED_CARD, **ADDRESS)
+    browser.page = page
+    second = await browser.send("/checkout", payment_token=APPROVED_CARD, **ADDRESS)
+    assert first.status_code == second.status_code == 303
+    assert first.headers["Location"] == second.headers["Location"]
+    assert len((await db_session.scalars(select(Order))).all()) == 1
+
+
+async def test_a_declined_card_keeps_what_was_typed(
+    browser: Browser, db_session: AsyncSession
+) -> None:
+    book = await make_book(db_session, copies=1)
+    await browser.sign_up()
+    await browser.go(f"/books/{book.id}")
+    await browser.send("/cart/items", book_id=str(book.id), quantity="1")
+    await browser.go("/checkout")
+    declined = await browser.send("/checkout", payment_token=DECLINED_CARD, **ADDRESS)
+    assert declined.status_code == 402
+    assert "The card was declined." in declined.text
+    assert 'value="12 St James&#39;s Square"' in declined.text
+    again = await browser.send("/checkout", payment_token=APPROVED_CARD, **ADDRESS)
+    assert again.status_code == 303
+
+
+async def test_a_form_points_to_the_field_in_error(
+    browser: Browser, db_session: AsyncSession
+) -> None:
+    book = await make_book(db_session)
+    await browser.sign_up()
+    await browser.go(f"/books/{book.id}")
+    await browser.send("/cart/items", book_id=str(book.id), quantity="1")
+    await browser.go("/checkout")
+    refused = await browser.send("/checkout", **{**ADDRESS, "city": " "})
+    assert refused.status_code == 422
+    assert re.search(r'name="city"[^>]*aria-invalid="true"', refused.text)
+    assert "Please fill this in." in refused.text
+    assert 'value="Ada Lovelace"' in refused.text
+
+
+async def test_checkout_of_an_empty_basket_leads_to_it(browser: Browser) -> None:
+    await browser.sign_up()
+    response = await browser.go("/checkout")
+    assert response.headers["Location"] == "/cart"
+    assert "No orders yet" in (await browser.go("/orders")).text
+
+
+async def test_the_basket_is_changed_and_emptied(
+    browser: Browser, db_session: AsyncSession
+) -> None:
+    book = await make_book(db_session, title="Villette", price="10.00", copies=4)
+    await browser.go(f"/books/{book.id}")
+    await browser.follow(await browser.send("/cart/items", book_id=str(book.id), quantity="1"))
+    item_id = (await db_session.scalars(select(CartItem.id))).one()
+    address = f"/cart/items/{item_id}"
+    more = await browser.follow(await browser.send(address, action="update", quantity="3"))
+    assert "$30.00" in more.text
+    too_many = await browser.send(address, action="update", quantity="5")
+    assert too_many.status_code == 409
+    assert "Only 4 left in stock." in too_many.text
+    wrong = await browser.send(address, action="update", quantity="many")
+    assert wrong.status_code == 409
+    basket = browser.page
+    empty = await browser.follow(await browser.send(address, action="remove"))
+    assert "Nothing in it yet" in empty.text
+    browser.page = basket
+    gone = await browser.send(address, action="remove")
+    assert gone.headers["Location"] == "/cart"
+
+
+async def test_a_book_that_sold_out_meanwhile_cannot_be_added(
+    browser: Browser, db_session: AsyncSession
+) -> None:
+    book = await make_book(db_session, copies=1)
+    await browser.go(f"/books/{book.id}")
+    response = await browser.send("/cart/items", book_id=str(book.id), quantity="2")
+    assert response.status_code == 409
+    assert "Only 1 left in stock." in response.text
+    malformed = await browser.send("/cart/items", book_id="x")
+    assert malformed.headers["Location"] == "/cart"
+
+
+async def test_a_withdrawn_book_is_named_in_the_basket(
+    browser: Browser, db_session: AsyncSession
+) -> None:
+    book = await make_book(db_session)
+    await browser.go(f"/books/{book.id}")
+    await browser.send("/cart/items", book_id=str(book.id), quantity="1")
+    await withdraw_book(db_session, book)
+    assert "no longer sold" in (await browser.go("/cart")).text
+
+
+async def test_signing_in_and_out(browser: Browser, db_session: AsyncSession) -> None:
+    user = await make_user(db_session, email="ada@example.com")
+    await set_password(db_session, user.id)
+    await browser.go("/sign-in?next=/orders")
+    wrong = await browser.send("/sign-in", email="ada@example.com", password="not it at all")
+    assert wrong.status_code == 422
+    assert "Invalid email or password" in wrong.text
+    assert 'value="ada@example.com"' in wrong.text
+    assert "not it at all" not in wrong.text
+    right = await browser.send("/sign-in", email="Ada@Example.com", password=PASSWORD)
+    assert (right.status_code, right.headers["Location"]) == (303, "/orders")
+    cookie = right.headers["Set-Cookie"]
+    assert "HttpOnly" in cookie
+    assert "SameSite=lax" in cookie
+    assert (await browser.go("/sign-in")).status_code == 303
+    assert (await browser.go("/sign-up")).status_code == 303
+    await browser.go("/")
+    await browser.send("/sign-out")
+    assert (await browser.go("/orders")).headers["Location"].startswith("/sign-in")
+
+
+async def set_password(session: AsyncSession, user_id: int) -> None:
+    await session.execute(
+        update(User).where(User.id == user_id).values(password_hash=await hash_password(PASSWORD))
+    )
+    await session.commit()
+
+
+async def test_an_address_that_has_an_account(browser: Browser) -> None:
+    await browser.sign_up()
+    await browser.go("/")
+    await browser.send("/sign-out")
+    await browser.go("/sign-up")
+    refused = await browser.send("/sign-up", email="ada@example.com", password=PASSWORD)
+    assert refused.status_code == 422
+    assert "exists already" in refused.text or "already" in refused.text
+    short = await browser.send("/sign-up", email="not an address", password="short")
+    assert re.search(r'name="email"[^>]*aria-invalid="true"', short.text)
+    assert "Please enter at least 8 characters." in short.text
+
+
+async def test_somebody_elses_order_does_not_exist(
+    browser: Browser, db_session: AsyncSession
+) -> None:
+    book = await make_book(db_session)
+    await browser.sign_up()
+    await browser.go(f"/books/{book.id}")
+    await browser.send("/cart/items", book_id=str(book.id), quantity="1")
+    await browser.go("/checkout")
+    mine = (await browser.send("/checkout", **ADDRESS)).headers["Location"]
+    await browser.go("/")
+    await browser.send("/sign-out")
+    await browser.sign_up("eve@example.com")
+    assert (await browser.go(mine)).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"Sec-Fetch-Site": "", "Origin": "http://evil.example"},
+    ],
+)
+@pytest.mark.parametrize(
+    "address", ["/sign-in", "/sign-up", "/sign-out", "/cart/items", "/cart/items/1", "/checkout"]
+)
+async def test_forms_from_elsewhere_are_refused(
+    browser: Browser, address: str, headers: dict[str, str]
+) -> None:
+    await browser.go("/sign-in")
+    browser.client.headers.update(headers)
+    assert (await browser.send(address)).status_code == 403
+
+
+async def test_forms_without_the_browsers_own_token_are_refused(browser: Browser) -> None:
+    await browser.go("/sign-in")
+    refused = await browser.send("/sign-in", csrf_token="forged")
+    assert refused.status_code == 403
+    assert "no longer valid" in refused.text
+
+
+@pytest.mark.parametrize(
+    ("address", "path"),
+    [
+        ("/orders", "/orders"),
+        ("//evil.example", "/"),
+        ("https://evil.example", "/"),
+        ("/\\evil.example", "/"),
+        ("/a\nb", "/"),
+        ("", "/"),
+    ],
+)
+def test_only_paths_of_the_shop_are_followed(address: str, path: str) -> None:
+    assert local_path(address) == path
+
+
+async def test_static_files_are_cached_for_a_year(browser: Browser) -> None:
+    page = (await browser.go("/")).text
+    sheet = re.search(r'href="(/static/[^"]+/shop\.css)"', page)
+    assert sheet is not None
+    response = await browser.client.get(sheet[1])
+    assert response.status_code == 200
+    assert response.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+    stale = await browser.client.get("/static/000000000000/shop.css")
+    assert stale.status_code == 404

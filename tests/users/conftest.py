@@ -1,0 +1,89 @@
+"""What the tests of accounts share: a clock that they move, and connections of their own."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import pytest_asyncio
+from httpx import ASGITransport, AsyncClient
+from sqlalchemy import QueuePool, delete
+from sqlalchemy.ext.asyncio import (
+    AsyncEngine,
+    AsyncSession,
+    async_sessionmaker,
+    create_async_engine,
+)
+
+from app.core import security
+from app.core.clock import utc_now
+from app.main import app
+from app.users.models import User
+
+PARALLEL = 32
+
+
+class Clock:
+    """The time that requests are told."""
+
+    def __init__(self) -> None:
+        self.now = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+    def forward(self, step: timedelta) -> None:
+        self.now += step
+
+
+@asynccontextmanager
+async def hashing_delayed() -> AsyncIterator[Callable[[int], Awaitable[None]]]:
+    """Let no password be hashed during the block; what is given waits for so many to want it."""
+    slots = security._slots(asyncio.get_running_loop())
+    for _ in range(security.CONCURRENT_HASHES):
+        await slots.acquire()
+
+    async def until_waiting(callers: int) -> None:
+        async with asyncio.timeout(10):
+            while len(slots._waiters or ()) < callers:  # noqa: ASYNC110 (no event tells of waiters)
+                await asyncio.sleep(0.01)
+
+    try:
+        yield until_waiting
+    finally:
+        for _ in range(security.CONCURRENT_HASHES):
+            slots.release()
+
+
+def connections_in_use(engine: AsyncEngine) -> int:
+    """Return how many connections the pool has given out."""
+    assert isinstance(engine.pool, QueuePool)
+    return engine.pool.checkedout()
+
+
+@pytest.fixture
+def clock(client: AsyncClient) -> Clock:
+    """A clock for the requests of ``client``, whose fixture forgets it afterwards."""
+    del client
+    clock = Clock()
+    app.dependency_overrides[utc_now] = lambda: clock.now
+    return clock
+
+
+@pytest_asyncio.fixture
+async def connections(test_engine: AsyncEngine) -> AsyncIterator[async_sessionmaker[AsyncSession]]:
+    """Sessions on real connections, enough for all at once; the accounts go afterwards."""
+    engine = create_async_engine(test_engine.url, pool_size=PARALLEL, max_overflow=0)
+    sessions = async_sessionmaker(engine, expire_on_commit=False, autoflush=False)
+    yield sessions
+    async with sessions() as session, session.begin():
+        await session.execute(delete(User))
+    await engine.dispose()
+
+
+@pytest_asyncio.fixture
+async def real_client(
+    connections: async_sessionmaker[AsyncSession],
+) -> AsyncIterator[AsyncClient]:
+    """A client whose requests have a session and a transaction each, as in the shop."""
+    del connections
+    async with AsyncClient(transport=ASGITransport(app=app), base_url="http://test") as http_client:
+        yield http_client

@@ -2,9 +2,9 @@
 
 import asyncio
 import json
-import logging
 import os
 import secrets
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -23,8 +23,9 @@ from bench.workloads import Name, make_workloads
 DIRECTORY = LOCAL_DIRECTORY / "bench-postgres"
 PREFERRED_PORT = 5460
 SMALLEST_SHOP = 5_000
+WIDTH_OF_A_FILE = 110
 
-out = Console(highlight=False)
+out = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH_OF_A_FILE)
 
 
 def main(
@@ -91,7 +92,6 @@ def _run(
     print_setting(out, setting)
     with out.status("Recording the application's SQL ..."):
         workloads = asyncio.run(make_workloads(server, size, names))
-    logging.getLogger().setLevel(logging.WARNING)
     rows = [Row(workload) for workload in workloads]
     with (
         serving(workers=options.workers, log=DIRECTORY / "shop.log") as (port, pid),

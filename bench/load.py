@@ -19,7 +19,7 @@ from typing import cast
 
 import uvloop
 
-from bench.processes import cpu_seconds
+from bench.processes import cpu_seconds, machine_cpu_seconds
 
 CONTENT_LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)\r\n", re.IGNORECASE)
 END_OF_HEAD = b"\r\n\r\n"
@@ -54,11 +54,15 @@ class Plan:
 
 @dataclass(frozen=True, kw_only=True)
 class Cores:
-    """Processor time by second of measurement: 2.0 are two cores kept busy. None is unknown."""
+    """Processor time by second of measurement: 2.0 are two cores kept busy. None is unknown.
+
+    ``machine`` is that of everything, so what it has beyond the others is a stranger's.
+    """
 
     generator: float
     server: float | None
     database: float | None
+    machine: float | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,7 +88,10 @@ class Load:
 
 @dataclass
 class Tally:
-    """What all connections write down. Times are the loop's."""
+    """What all connections write down.
+
+    Times are of ``time.perf_counter``: the loop's own clock counts whole milliseconds.
+    """
 
     requests: Iterator[bytes]
     begins: float
@@ -115,7 +122,6 @@ class Connection(asyncio.Protocol):
 
     def __init__(self, tally: Tally, loop: asyncio.AbstractEventLoop) -> None:
         self._tally = tally
-        self._now = loop.time
         self._received = bytearray()
         self._sent = 0.0
         self._write: asyncio.WriteTransport
@@ -124,7 +130,7 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Send the first request."""
         self._write = cast(asyncio.WriteTransport, transport)
-        self._send(self._now())
+        self._send(time.perf_counter())
 
     def data_received(self, data: bytes) -> None:
         """Send the next request once the answer is complete."""
@@ -140,7 +146,7 @@ class Connection(asyncio.Protocol):
             return
         if missing > 0:
             return
-        now = self._now()
+        now = time.perf_counter()
         self._tally.answered(int(received[STATUS]), self._sent, now)
         received.clear()
         self._send(now)
@@ -181,19 +187,19 @@ def _generate(plan: Plan) -> Load:
 
 async def _drive(plan: Plan) -> Load:
     loop = asyncio.get_running_loop()
-    begins = loop.time() + plan.warmup_seconds
+    begins = time.perf_counter() + plan.warmup_seconds
     tally = Tally(
         requests=itertools.cycle(plan.requests) if plan.repeat else iter(plan.requests),
         begins=begins,
         ends=begins + plan.seconds,
     )
     before: list[Cores] = []
-    loop.call_at(begins, lambda: before.append(_used(plan)))
+    loop.call_later(plan.warmup_seconds, lambda: before.append(_used(plan)))
     connections = [
         (await loop.create_connection(lambda: Connection(tally, loop), plan.host, plan.port))[1]
         for _ in range(plan.connections)
     ]
-    async with asyncio.timeout_at(tally.ends + PATIENCE_SECONDS):
+    async with asyncio.timeout(plan.warmup_seconds + plan.seconds + PATIENCE_SECONDS):
         await asyncio.gather(*(connection.done for connection in connections))
     seconds = (tally.ran_out_at or tally.ends) - begins
     ordered = sorted(tally.latencies)
@@ -206,7 +212,7 @@ async def _drive(plan: Plan) -> Load:
         statuses=dict(tally.statuses),
         broken=tally.broken,
         ran_out=tally.ran_out_at is not None,
-        cores=_cores(before[0], _used(plan), loop.time() - begins) if before else _UNKNOWN,
+        cores=_cores(before[0], _used(plan), time.perf_counter() - begins) if before else _UNKNOWN,
     )
 
 
@@ -215,6 +221,7 @@ def _used(plan: Plan) -> Cores:
         generator=time.process_time(),
         server=cpu_seconds(plan.server),
         database=cpu_seconds(plan.database),
+        machine=machine_cpu_seconds(),
     )
 
 
@@ -223,6 +230,7 @@ def _cores(before: Cores, after: Cores, seconds: float) -> Cores:
         generator=(after.generator - before.generator) / seconds,
         server=_share(before.server, after.server, seconds),
         database=_share(before.database, after.database, seconds),
+        machine=_share(before.machine, after.machine, seconds),
     )
 
 
@@ -245,4 +253,4 @@ def _percentile(ordered: Sequence[float], share: float) -> float:
     return ordered[math.ceil(share * len(ordered)) - 1] * 1000
 
 
-_UNKNOWN = Cores(generator=math.nan, server=None, database=None)
+_UNKNOWN = Cores(generator=math.nan, server=None, database=None, machine=None)

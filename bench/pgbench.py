@@ -45,9 +45,10 @@ class Script:
 class Varying:
     """What differs each time a recorded request is repeated.
 
-    ``setup`` are pgbench's commands that set variables. ``values`` tells which recorded values
-    these variables stand for; ``returned`` does so for columns that a statement, told by how it
-    begins, returns.
+    ``setup`` are pgbench's commands that set variables; they find one, ``turn``, that counts all
+    clients' transactions from 0, so that no two have the same. ``values`` tells which recorded
+    values these variables stand for; ``returned`` does so for columns that a statement, told by
+    how it begins, returns.
     """
 
     setup: Sequence[str]
@@ -71,7 +72,7 @@ class _Constants:
 
     def reference(self, value: Any) -> str:
         """Return what stands for the value in a script."""
-        # A variable cannot be NULL when statements are prepared, nor can the options make one empty.
+        # No variable is NULL when statements are prepared, and no option makes an empty one.
         if value is None:
             return "NULL"
         text = _as_text(value)
@@ -105,7 +106,7 @@ def write_script(recording: Recording, varying: Varying) -> Script:
     for columns in varying.returned.values():
         names |= {_key(value): name for name, value in columns.items()}
     used: set[str] = set()
-    lines = list(varying.setup)
+    lines = [r"\set n :n + 1", r"\set turn :n * :clients + :client_id", *varying.setup]
     for transaction in recording.transactions:
         lines.append("BEGIN;")
         for statement in transaction:
@@ -151,7 +152,7 @@ def run(
                 f"--jobs={min(JOBS, connections)}",
                 f"--time={warmup_seconds + seconds}",
                 "--progress=1",
-                f"--define=clients={connections}",
+                *("--define=n=-1", f"--define=clients={connections}"),
                 *(f"--define={name}={text}" for name, text in constants.items()),
                 *files,
                 database,

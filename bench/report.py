@@ -9,14 +9,34 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
 from app.core.config import get_settings
 from app.db.embedded import EmbeddedPostgres
 from bench.data import Size, connect
-from bench.load import Load
+from bench.load import Cores
 from bench.measure import Options, Row
+
+_PERCENTILES = ("p50", "p95", "p99")
+_PROGRAMS = ("server", "database", "generator")
+_FIGURES = (
+    "",
+    "requests/s",
+    "least-most",
+    *(f"{name} ms" for name in _PERCENTILES),
+    "pgbench tps",
+    "ratio to pgbench",
+    "ratio to bare",
+    "errors",
+)
+_EFFORT = (
+    "",
+    "SQL statements",
+    "transactions",
+    *(f"{name} cores" for name in (*_PROGRAMS, "others'")),
+)
 
 CPU_FACTS = Path("/proc/cpuinfo")
 SERVER_SETTINGS = ("server_version", "fsync", "synchronous_commit", "shared_buffers")
@@ -54,28 +74,9 @@ def print_setting(console: Console, setting: Mapping[str, str | int]) -> None:
 
 
 def print_rows(console: Console, rows: Sequence[Row]) -> None:
-    """Print the figures, and what is wrong with them."""
-    table = Table(caption="requests/s: median of the rounds (least - most). Latencies in ms.")
-    table.add_column("", no_wrap=True)
-    for heading in (
-        "requests/s",
-        "p50",
-        "p95",
-        "p99",
-        "pgbench tps",
-        "ratio to pgbench",
-        "ratio to bare",
-        "SQL",
-        "cores: load",
-        "server",
-        "database",
-        "errors",
-    ):
-        table.add_column(heading, justify="right")
-    bare = _rate(rows[0])
-    for row in rows:
-        table.add_row(*_cells(row, bare))
-    console.print(table)
+    """Print the figures, where the time went, and what makes figures worthless."""
+    _print_table(console, _FIGURES, [_figures(row, _rate(rows[0])) for row in rows])
+    _print_table(console, _EFFORT, [_effort(row) for row in rows])
     for row in rows:
         for fault in row.faults:
             console.print(f"{row.workload.title} is invalid: {fault}", style="bold red")
@@ -99,35 +100,57 @@ def as_json(setting: Mapping[str, str | int], rows: Sequence[Row]) -> dict[str, 
     }
 
 
-def _cells(row: Row, bare: float) -> list[str]:
-    workload = row.workload
+def _print_table(console: Console, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1))
+    for number, heading in enumerate(headings):
+        table.add_column(heading, justify="right" if number else "left", no_wrap=not number)
+    for row in rows:
+        table.add_row(*row)
+    console.print(table)
+
+
+def _figures(row: Row, bare: float) -> list[str]:
     rate = _rate(row)
     rates = [load.rate for load in row.loads]
-    database = median(row.database_rates) if row.database_rates else None
-    sql = f"{workload.statements:.3g} in {workload.transactions:.3g}" if database else ""
+    pgbench = median(row.database_rates) if row.database_rates else None
     return [
-        workload.title,
-        f"{rate:,.0f} ({min(rates):,.0f} - {max(rates):,.0f})",
+        row.workload.title,
+        f"{rate:,.0f}",
+        f"{min(rates):,.0f}-{max(rates):,.0f}",
         *(f"{median(getattr(load, name) for load in row.loads):.1f}" for name in _PERCENTILES),
-        f"{database:,.0f}" if database else "",
-        f"{rate / database:.2f}" if database else "",
+        f"{pgbench:,.0f}" if pgbench else "",
+        f"{rate / pgbench:.2f}" if pgbench else "",
         f"{rate / bare:.2f}",
-        sql,
-        *(_cores(row.loads, name) for name in ("generator", "server", "database")),
         "INVALID" if row.faults else "0",
     ]
 
 
-_PERCENTILES = ("p50", "p95", "p99")
+def _effort(row: Row) -> list[str]:
+    workload = row.workload
+    cores = [load.cores for load in row.loads]
+    return [
+        workload.title,
+        f"{workload.statements:.3g}",
+        f"{workload.transactions:.3g}",
+        *(_share([getattr(share, name) for share in cores]) for name in _PROGRAMS),
+        _share([_of_others(share) for share in cores]),
+    ]
 
 
 def _rate(row: Row) -> float:
     return median(load.rate for load in row.loads)
 
 
-def _cores(loads: Sequence[Load], name: str) -> str:
-    shares = [getattr(load.cores, name) for load in loads]
-    return "?" if None in shares else f"{median(shares):.2f}"
+def _share(shares: Sequence[float | None]) -> str:
+    known = [share for share in shares if share is not None]
+    return f"{median(known):.2f}" if known else "?"
+
+
+def _of_others(cores: Cores) -> float | None:
+    """Return the processor time of programs that have no part in the benchmark."""
+    if cores.machine is None or cores.server is None or cores.database is None:
+        return None
+    return max(cores.machine - cores.server - cores.database - cores.generator, 0.0)
 
 
 def _processor() -> str:

@@ -109,7 +109,8 @@ async def make_workloads(
         RecordingError: the application sends what pgbench cannot repeat.
     """
     engine: AsyncEngine = AsyncSessionLocal.kw["bind"]
-    transport = ASGITransport(app=create_app())
+    quiet = get_settings().model_copy(update={"log_level": "WARNING"})
+    transport = ASGITransport(app=create_app(quiet))
     async with (
         connect(server) as database,
         AsyncClient(transport=transport, base_url=f"http://{HOST}") as client,
@@ -179,7 +180,6 @@ async def _make_cart(shop: Shop) -> Workload:
         recording,
         Varying(
             setup=[
-                *_TURN,
                 rf"\set user 1 + :turn % {users}",
                 rf"\set book 1 + (:user + :turn / {users}) % {books}",
             ],
@@ -214,7 +214,6 @@ async def _make_checkout(shop: Shop) -> Workload:
         recording,
         Varying(
             setup=[
-                *_TURN,
                 r"\set user 1 + :turn",
                 rf"\set one 1 + (:user * 7919) % {books}",
                 rf"\set other 1 + (:user * 7919 + {books // 2}) % {books}",
@@ -246,9 +245,6 @@ async def _make_checkout(shop: Shop) -> Workload:
     ]
     return _writing("checkout", requests, recording, script, effects, filled_baskets=True)
 
-
-_TURN = (r"\set n :n + 1", r"\set turn :n * :clients + :client_id")
-"""Gives every transaction of every client of pgbench a number of its own, from 0."""
 
 _MAKERS: dict[Name, Maker] = {
     Name.LIST: _make_list,

@@ -1,30 +1,27 @@
-"""SQL for books, genres, stock and the search."""
+"""SQL for books, genres and stock."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from sqlalchemy import (
-    REAL,
     ColumnElement,
+    Integer,
     Row,
     Select,
-    Text,
     any_,
-    case,
     cast,
     delete,
     func,
-    or_,
     select,
     true,
     update,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from app.books.models import (
     Book,
@@ -32,7 +29,6 @@ from app.books.models import (
     Contributor,
     ContributorRole,
     Genre,
-    SearchWord,
     Stock,
     Work,
 )
@@ -40,18 +36,9 @@ from app.books.schemas import BookSort, SortDirection
 
 AnyRow: TypeAlias = Row[*tuple[Any, ...]]
 AnySelect: TypeAlias = Select[*tuple[Any, ...]]
+ShelfSort: TypeAlias = Literal[BookSort.BESTSELLING, BookSort.CREATED_AT]
 
 SEARCH_CONFIGURATION = "simple"
-RANK_WEIGHTS = (0.1, 0.3, 0.6, 1.0)
-"""What a word counts in a subtitle, a series, a name and a title (D, C, B, A)."""
-
-RANK_BY_LENGTH = 1
-"""``ts_rank``'s flag: a short title that has the words comes before a long one."""
-
-EXACT_TITLE_BOOST = 4.0
-TITLE_BEGINNING_BOOST = 1.5
-FAME_EXPONENT = 0.25
-"""A book that is read 16 times as much as another comes first if it matches half as well."""
 
 SUMMARY = (
     Book.id,
@@ -83,6 +70,10 @@ SORT_KEYS: Mapping[BookSort, Sequence[ColumnElement[Any]]] = {
     BookSort.AVERAGE_RATING: (Work.average_rating.expression, Work.id.expression),
     BookSort.BESTSELLING: (Work.popularity.expression, Work.id.expression),
 }
+SHELF_ORDERS: Mapping[ShelfSort, Sequence[ColumnElement[Any]]] = {
+    BookSort.BESTSELLING: (Work.popularity.desc(), Work.id.desc()),
+    BookSort.CREATED_AT: (Work.id.desc(),),
+}
 SORTS_WITH_GAPS = {BookSort.DATE, BookSort.AVERAGE_RATING}
 
 
@@ -104,7 +95,7 @@ class BookFilter:
         """Return the statement over books and works with the filter's conditions."""
         statement = statement.where(Book.deleted_at.is_(None))
         if self.book_ids is not None:
-            statement = statement.where(Book.id.in_(self.book_ids))
+            statement = statement.where(among(Book.id, self.book_ids))
         if self.isbn is not None:
             statement = statement.where(Book.isbn == self.isbn)
         if self.author is not None:
@@ -118,12 +109,17 @@ class BookFilter:
         return statement
 
 
+def among(column: InstrumentedAttribute[int], ids: Collection[int]) -> ColumnElement[bool]:
+    """Return the condition that an id is one of these: one statement however many they are."""
+    return column == any_(cast(list(ids), ARRAY(Integer)))
+
+
 def matches(query: str | ColumnElement[str]) -> ColumnElement[bool]:
     """Return the condition that a work has what the tsquery asks for."""
     return Work.search_vector.bool_op("@@")(func.to_tsquery(SEARCH_CONFIGURATION, query))
 
 
-def _order(sort: BookSort, direction: SortDirection) -> list[ColumnElement[Any]]:
+def order_by(sort: BookSort, direction: SortDirection) -> list[ColumnElement[Any]]:
     """Return the keys all in one direction, so that an index serves both; gaps come last."""
     keys = (*SORT_KEYS[sort], Book.id)
     descending = direction is SortDirection.DESCENDING
@@ -147,8 +143,14 @@ async def list_books(
     limit: int,
 ) -> Sequence[AnyRow]:
     """Return summaries of the books in order."""
-    statement = books.apply(_summaries()).order_by(*_order(sort, direction))
+    statement = books.apply(_summaries()).order_by(*order_by(sort, direction))
     return (await session.execute(statement.offset(offset).limit(limit))).all()
+
+
+async def list_ids(session: AsyncSession, *, books: BookFilter) -> Sequence[int]:
+    """Return the ids of the books, by id."""
+    statement = books.apply(select(Book.id).join(Work)).order_by(Book.id)
+    return (await session.scalars(statement)).all()
 
 
 async def count_books(session: AsyncSession, *, books: BookFilter, limit: int) -> int:
@@ -157,14 +159,39 @@ async def count_books(session: AsyncSession, *, books: BookFilter, limit: int) -
     return (await session.scalars(select(func.count()).select_from(found))).one()
 
 
+def _works_by_best_edition() -> AnySelect:
+    """Return summaries of one edition per work: one that can be bought now, or else the first."""
+    edition, copies = aliased(Book), aliased(Stock)
+    best = (
+        select(edition.id)
+        .join(copies, copies.book_id == edition.id)
+        .where(edition.work_id == Work.id, edition.deleted_at.is_(None))
+        .order_by((copies.on_hand > 0).desc(), edition.id)
+        .limit(1)
+        .lateral("best")
+    )
+    return (
+        select(*SUMMARY)
+        .select_from(Work)
+        .join(best, true())
+        .join(Book, Book.id == best.c.id)
+        .join(Stock, Stock.book_id == Book.id)
+    )
+
+
+async def list_shelf(session: AsyncSession, *, sort: ShelfSort, limit: int) -> Sequence[AnyRow]:
+    """Return summaries of the first works in order."""
+    statement = _works_by_best_edition().order_by(*SHELF_ORDERS[sort]).limit(limit)
+    return (await session.execute(statement)).all()
+
+
 async def list_genre_shelves(
     session: AsyncSession, *, shelves: int, books: int
 ) -> Sequence[AnyRow]:
-    """Return the most read books of the genres whose favourites are the most read.
+    """Return the most read works of the genres whose favourites are the most read.
 
     The rows are summaries with ``shelf``, the genre's name; a genre's rows stand together.
     """
-    most_read = _order(BookSort.BESTSELLING, SortDirection.DESCENDING)
     fame = (
         select(func.max(Work.popularity).label("popularity"))
         .where(Work.genre_id == Genre.id)
@@ -178,19 +205,22 @@ async def list_genre_shelves(
         .limit(shelves)
         .subquery()
     )
-    best = (
-        BookFilter()
-        .apply(_summaries().add_columns(Work.popularity))
+    favourites = (
+        _works_by_best_edition()
+        .add_columns(Work.popularity, Work.id.label("work_id"))
         .where(Work.genre_id == famous.c.id)
-        .order_by(*most_read)
+        .order_by(*SHELF_ORDERS[BookSort.BESTSELLING])
         .limit(books)
         .lateral()
     )
     statement = (
-        select(famous.c.shelf, best)
-        .join(best, true())
+        select(famous.c.shelf, favourites)
+        .join(favourites, true())
         .order_by(
-            famous.c.popularity.desc(), famous.c.id, best.c.popularity.desc(), best.c.id.desc()
+            famous.c.popularity.desc(),
+            famous.c.id,
+            favourites.c.popularity.desc(),
+            favourites.c.work_id.desc(),
         )
     )
     return (await session.execute(statement)).all()
@@ -262,14 +292,14 @@ async def list_offers(session: AsyncSession, *, book_ids: Collection[int]) -> Se
         )
         .join(Work)
         .join(Stock)
-        .where(Book.id.in_(book_ids), Book.deleted_at.is_(None))
+        .where(among(Book.id, book_ids), Book.deleted_at.is_(None))
     )
     return (await session.execute(statement)).all()
 
 
 async def list_titles(session: AsyncSession, *, book_ids: Collection[int]) -> Sequence[AnyRow]:
     """Return titles and authors of books, sold or not."""
-    statement = select(Book.id, Work.title, Work.author).join(Work).where(Book.id.in_(book_ids))
+    statement = select(Book.id, Work.title, Work.author).join(Work).where(among(Book.id, book_ids))
     return (await session.execute(statement)).all()
 
 
@@ -391,7 +421,7 @@ async def move_copies(
 
 async def copies_on_hand(session: AsyncSession, *, book_ids: Collection[int]) -> dict[int, int]:
     """Return how many copies can be bought, by book."""
-    statement = select(Stock.book_id, Stock.on_hand).where(Stock.book_id.in_(book_ids))
+    statement = select(Stock.book_id, Stock.on_hand).where(among(Stock.book_id, book_ids))
     return dict((await session.execute(statement)).all())
 
 
@@ -414,110 +444,3 @@ async def set_copies_on_hand(session: AsyncSession, *, book_id: int, quantity: i
         .returning(before.c.on_hand)
     )
     return (await session.scalars(statement)).one_or_none()
-
-
-async def fold_query(session: AsyncSession, text: str) -> str:
-    """Return the text as the search's documents are written: plain words, one space between.
-
-    From here to the end of the transaction every statement is planned for its own words: a plan
-    that suits rare words reads the whole table for common ones, and the other way round.
-    """
-    statement = select(
-        func.search_fold(text), func.set_config("plan_cache_mode", "force_custom_plan", true())
-    )
-    return str((await session.execute(statement)).one()[0])
-
-
-async def list_ids(session: AsyncSession, *, books: BookFilter) -> Sequence[int]:
-    """Return the ids of the books, by id."""
-    statement = books.apply(select(Book.id).join(Work)).order_by(Book.id)
-    return (await session.scalars(statement)).all()
-
-
-async def rank_books(
-    session: AsyncSession, *, books: BookFilter, words: str, folded: str, limit: int
-) -> Sequence[int]:
-    """Return the ids of books that have the words of a tsquery, the best first.
-
-    The most read books, up to the limit, are ranked by where the words are, how much of the title
-    they make and how much it is read. Ranking every match would read every match's vector.
-    """
-    candidates = (
-        books.apply(
-            select(Book.id, Work.folded_title, Work.popularity, Work.search_vector).join(Work)
-        )
-        .where(matches(words))
-        .order_by(*_order(BookSort.BESTSELLING, SortDirection.DESCENDING))
-        .limit(limit)
-        .subquery()
-    )
-    title = candidates.c.folded_title
-    rank = func.ts_rank(
-        cast(RANK_WEIGHTS, ARRAY(REAL)),
-        candidates.c.search_vector,
-        func.to_tsquery(SEARCH_CONFIGURATION, words),
-        RANK_BY_LENGTH,
-    )
-    boost = case(
-        (title == folded, EXACT_TITLE_BOOST),
-        (title.startswith(folded, autoescape=True), TITLE_BEGINNING_BOOST),
-        else_=1,
-    )
-    fame = func.power(candidates.c.popularity + 1, FAME_EXPONENT)
-    statement = select(candidates.c.id).order_by(
-        (rank * boost * fame).desc(), candidates.c.popularity.desc(), candidates.c.id
-    )
-    return (await session.scalars(statement)).all()
-
-
-async def list_similar_words(
-    session: AsyncSession, *, words: Collection[str], limit: int
-) -> Sequence[tuple[str, str]]:
-    """Return pairs of a given word and a word of the catalogue that looks or sounds like it.
-
-    A word that the catalogue has is like itself.
-    """
-    wanted = (
-        func.unnest(cast(list(words), ARRAY(Text))).table_valued("word").render_derived("wanted")
-    )
-    similar = (
-        select(SearchWord.word)
-        .where(
-            or_(
-                SearchWord.word.bool_op("%")(wanted.c.word),
-                func.dmetaphone(SearchWord.word) == func.nullif(func.dmetaphone(wanted.c.word), ""),
-            )
-        )
-        .order_by(
-            func.levenshtein(SearchWord.word, wanted.c.word),
-            func.similarity(SearchWord.word, wanted.c.word).desc(),
-        )
-        .limit(limit)
-        .lateral("similar")
-    )
-    statement = select(wanted.c.word, similar.c.word).join(similar, true())
-    return [(word, found) for word, found in await session.execute(statement)]
-
-
-async def list_known_words(session: AsyncSession, *, words: Collection[str]) -> set[str]:
-    """Return those of the words that the catalogue has."""
-    given = cast(list(words), ARRAY(Text))
-    return set(await session.scalars(select(SearchWord.word).where(SearchWord.word == any_(given))))
-
-
-async def list_fame(session: AsyncSession, *, queries: Sequence[str]) -> dict[str, int]:
-    """Return how much the works are read that tsqueries find; who finds nothing is left out."""
-    asked = (
-        func.unnest(cast(list(queries), ARRAY(Text))).table_valued("query").render_derived("asked")
-    )
-    fame = (
-        select(func.sum(Work.popularity).label("popularity"))
-        .where(matches(asked.c.query))
-        .lateral("fame")
-    )
-    statement = (
-        select(asked.c.query, fame.c.popularity)
-        .join(fame, true())
-        .where(fame.c.popularity.is_not(None))
-    )
-    return dict((await session.execute(statement)).all())

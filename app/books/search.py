@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.books import repository
+from app.books import repository, search_repository
 from app.books.errors import InvalidIsbnError
 from app.books.isbn import looks_like_isbn, parse_isbn
 from app.books.repository import BookFilter
@@ -22,6 +22,7 @@ MAX_WORDS = 12
 MAX_CANDIDATES = 500
 
 SIMILAR_WORDS = 30
+"""How many of the catalogue's words are looked at for a word that may be misspelt."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +60,7 @@ async def find_books(session: AsyncSession, *, text: str, books: BookFilter) -> 
 
 async def split_words(session: AsyncSession, text: str) -> tuple[str, ...]:
     """Return the first words of the text, as the search's documents are written."""
-    folded = await repository.fold_query(session, text[:MAX_CHARACTERS])
+    folded = await search_repository.fold_query(session, text[:MAX_CHARACTERS])
     return tuple(folded.split()[:MAX_WORDS])
 
 
@@ -86,7 +87,7 @@ async def _find_words(
 ) -> SearchOutcome:
     if not words:
         return SearchOutcome(book_ids=[], is_complete=True)
-    found = await repository.rank_books(
+    found = await search_repository.rank_books(
         session,
         books=books,
         words=words_query(words),
@@ -101,9 +102,9 @@ async def _repair(session: AsyncSession, words: Sequence[str]) -> tuple[str, ...
     typed = {word for word in words if is_repairable(word)}
     forms = {form for word in typed for form in swap_neighbours(word)}
     forms |= {part for word in typed for parts in split_in_two(word) for part in parts}
-    known = await repository.list_known_words(session, words=forms)
+    known = await search_repository.list_known_words(session, words=forms)
     similar: defaultdict[str, set[str]] = defaultdict(set)
-    for word, other in await repository.list_similar_words(
+    for word, other in await search_repository.list_similar_words(
         session, words=typed, limit=SIMILAR_WORDS
     ):
         similar[word].add(other)
@@ -111,6 +112,6 @@ async def _repair(session: AsyncSession, words: Sequence[str]) -> tuple[str, ...
         words_query(reading.words): reading
         for reading in read_words(words, similar=similar, known=known)
     }
-    fame = await repository.list_fame(session, queries=list(readings))
+    fame = await search_repository.list_fame(session, queries=list(readings))
     best = min(fame, key=lambda query: (readings[query].cost, -fame[query]), default=None)
     return readings[best].words if best else None

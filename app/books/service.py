@@ -20,7 +20,7 @@ from app.books.errors import (
     IsbnConflictError,
 )
 from app.books.isbn import parse_isbn
-from app.books.repository import BookFilter
+from app.books.repository import BookFilter, ShelfSort
 from app.books.schemas import (
     BookCreate,
     BookPage,
@@ -40,7 +40,10 @@ from app.core.exceptions import AppError
 MAX_EXACT_TOTAL = 1_000
 SHELF_BOOKS = 8
 GENRE_SHELVES = 4
-SHOP_SHELVES = (("Most read", BookSort.BESTSELLING), ("New in the shop", BookSort.CREATED_AT))
+SHOP_SHELVES: Sequence[tuple[str, ShelfSort]] = (
+    ("Most read", BookSort.BESTSELLING),
+    ("New in the shop", BookSort.CREATED_AT),
+)
 
 WORK_FIELDS = {
     "title", "subtitle", "author", "series", "series_number", "description", "genre_id"
@@ -214,12 +217,12 @@ async def get_titles(
 async def home_shelves(session: AsyncSession) -> list[Shelf]:
     """Return what the home page shows: the most read, the newest, the favourites of some genres.
 
-    Empty shelves are left out.
+    Of each work one edition is shown; empty shelves are left out.
     """
     shelves = []
     for title, sort in SHOP_SHELVES:
-        query = BookQuery(sort=sort, size=SHELF_BOOKS)
-        books = await _list_sorted(session, query=query, books=BookFilter())
+        rows = await repository.list_shelf(session, sort=sort, limit=SHELF_BOOKS)
+        books = [BookSummary.model_validate(row) for row in rows]
         shelves.append(Shelf(title=title, sort=sort, books=books))
     rows = await repository.list_genre_shelves(session, shelves=GENRE_SHELVES, books=SHELF_BOOKS)
     for title, group in groupby(rows, key=lambda row: str(row.shelf)):

@@ -37,8 +37,9 @@ CODES = {
     503: "SERVICE_UNAVAILABLE",
 }
 
-UNAVAILABLE_STATES = ("08", "40", "53", "55P03", "57", "25P03")
-"""SQLSTATEs of a connection that broke, a conflict, too few resources, a lock or a time limit."""
+UNAVAILABLE_STATES = ("08", "25P03", "28", "3D000", "40", "53", "55P03", "57")
+"""SQLSTATEs of a database that cannot be reached or entered, a conflict, too few resources, a lock
+or a time limit."""
 
 ErrorPage = Callable[[Request, int, str], Awaitable[Response]]
 """Draws the page for an error: request, status, and a sentence for people."""

@@ -164,8 +164,9 @@ class EmbeddedPostgres:
         """Stop the server and delete its data, the password included."""
         with self._turn():
             self._stop()
-            if self._cluster.exists():
-                shutil.rmtree(self._cluster)
+            if self._cluster.exists():  # renamed, lest an interruption leave half of it
+                doomed = self.directory / f"unfinished-{secrets.token_hex(4)}"
+                shutil.rmtree(self._cluster.rename(doomed))
 
     def status(self) -> Status:
         """Return what is known of the server."""
@@ -223,6 +224,7 @@ class EmbeddedPostgres:
         A start that was interrupted leaves such a folder. Its name is never used again, as initdb
         may have survived its caller and still be writing.
         """
+        initdb, account = self.binary("initdb"), self._account
         for leftover in self.directory.glob("unfinished-*"):
             shutil.rmtree(leftover, ignore_errors=True)
         cluster = Path(tempfile.mkdtemp(prefix="unfinished-", dir=self.directory))
@@ -230,15 +232,11 @@ class EmbeddedPostgres:
         for path in (password, log):
             path.touch(mode=0o600)
         password.write_text(self._first_password or secrets.token_urlsafe(24), "utf-8")
-        if self._account:
+        if account:
             for path in (cluster, password, log):
-                shutil.chown(path, self._account.uid, self._account.gid)
-        _run(
-            self.binary("initdb"),
-            *("--pgdata", cluster / self._data.name, "--pwfile", password),
-            *INITDB_OPTIONS,
-            account=self._account,
-        )
+                shutil.chown(path, account.uid, account.gid)
+        data = ("--pgdata", cluster / self._data.name, "--pwfile", password)
+        _run(initdb, *data, *INITDB_OPTIONS, account=account)
         cluster.rename(self._cluster)
 
     def _start(self) -> bool:

@@ -80,7 +80,7 @@ class Worker:
             try:
                 await _until(stop, self._serve())
             except Exception as error:  # noqa: BLE001 (whatever broke, the queue must be served)
-                log.warning("worker starts again", error=repr(error))
+                log.warning("worker starts again", error=_root(error))
             await _until(stop, asyncio.sleep(RECONNECT_SECONDS))
         log.info("worker stopped")
 
@@ -173,7 +173,7 @@ class Worker:
             try:
                 await self._sweep(worker.worker_id)
             except Exception as error:  # noqa: BLE001 (the next sweep does what this one could not)
-                log.warning("sweep failed", error=repr(error))
+                log.warning("sweep failed", error=_root(error))
             await asyncio.sleep(self._timings.sweep)
 
     async def _sweep(self, worker_id: int | None) -> None:
@@ -237,6 +237,13 @@ def _set_on_signal(stop: asyncio.Event) -> None:
 
 def _drop(_record: logging.LogRecord) -> bool:
     return False
+
+
+def _root(error: BaseException) -> str:
+    """Return what the database's driver said, which libraries wrap into less."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return repr(error)
 
 
 def _milliseconds_since(started: float) -> float:

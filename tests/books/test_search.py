@@ -157,6 +157,12 @@ async def test_the_best_come_first(db_session: AsyncSession) -> None:
     ]
 
 
+@pytest.mark.parametrize("popularity", [-(2**31), 0, 2**31 - 1])
+async def test_any_popularity_can_be_ranked(db_session: AsyncSession, popularity: int) -> None:
+    book = await add(db_session, "The Hobbit", popularity=popularity)
+    assert (await find(db_session, "hobbit")).book_ids == [book]
+
+
 async def test_the_most_read_are_ranked_when_there_are_too_many(
     db_session: AsyncSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:

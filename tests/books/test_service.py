@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import event, func, select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from app.books import service
@@ -154,6 +155,14 @@ async def test_a_genre_must_exist(db_session: AsyncSession) -> None:
     assert await service.get_book(db_session, book_id=book.id) == book
 
 
+async def test_a_constraint_without_an_explanation_is_a_fault(db_session: AsyncSession) -> None:
+    book = await create(db_session)
+    change = BookUpdate.model_construct({"price"}, price=Decimal(-1))
+    with pytest.raises(IntegrityError):
+        await service.update_book(db_session, book_id=book.id, change=change)
+    assert await service.get_book(db_session, book_id=book.id) == book
+
+
 async def test_an_update_changes_what_is_sent(db_session: AsyncSession) -> None:
     book = await create(
         db_session, isbn=ISBN, description="Sand.", publish_date=date(1965, 8, 1), pages=412
@@ -167,10 +176,12 @@ async def test_an_update_changes_what_is_sent(db_session: AsyncSession) -> None:
         "description": None,
         "isbn": None,
     }
+    await db_session.execute(update(Book).values(updated_at=NOW))
     cleared = await service.update_book(
         db_session, book_id=book.id, change=BookUpdate(publish_date=None)
     )
     assert (cleared.publish_date, cleared.publish_year) == (None, None)
+    assert cleared.updated_at > NOW
 
 
 async def test_new_authors_leave_the_others(db_session: AsyncSession) -> None:
@@ -292,6 +303,7 @@ async def test_filters(db_session: AsyncSession) -> None:
     await create(db_session, title="Shakespeare", author="Bill Bryson", price="10.01")
     assert await titles(db_session, genre_id=genre.id) == ["Hamlet"]
     assert await titles(db_session, author="shakesp will") == ["Hamlet"]
+    assert await titles(db_session, author="Shakespeare") == ["Hamlet"]
     assert await titles(db_session, min_price="10.00", max_price="10.00") == ["Dune"]
     assert await titles(db_session, min_price="10.01") == ["Shakespeare"]
     assert await titles(db_session, q="shakespeare", max_price="9.99") == ["Hamlet"]
@@ -359,7 +371,8 @@ async def test_pages_and_totals(db_session: AsyncSession, monkeypatch: pytest.Mo
     assert (len(found.items), found.total, found.total_is_exact) == (1, 5, True)
 
 
-async def test_home_shelves(db_session: AsyncSession) -> None:
+async def test_home_shelves(db_session: AsyncSession, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service, "GENRE_SHELVES", 2)
     assert await service.home_shelves(db_session) == []
     for number, name in enumerate(("Empty", "Drama", "Poetry")):
         genre = await service.create_genre(db_session, name=name)
@@ -382,6 +395,19 @@ async def test_home_shelves(db_session: AsyncSession) -> None:
         "Drama 0",
     ]
     assert [shelf.genre_id for shelf in shelves[:2]] == [None, None]
+
+
+async def test_a_shelf_shows_one_edition_of_a_work(db_session: AsyncSession) -> None:
+    genre = await service.create_genre(db_session, name="Drama")
+    book = await create(db_session, genre_id=genre.id)
+    for copies in (0, 2, 2):
+        edition = Book(work_id=book.work_id, price=Decimal(1), currency="USD")
+        db_session.add(edition)
+        await db_session.flush()  # the stock needs the book's id
+        db_session.add(Stock(book_id=edition.id, received=copies, on_hand=copies))
+        await db_session.flush()  # the shelves shall show it
+    shelves = await service.home_shelves(db_session)
+    assert [[shown.id for shown in shelf.books] for shelf in shelves] == [[book.id + 2]] * 3
 
 
 @pytest.mark.parametrize("query", [{}, {"q": "volume"}, {"q": "volume", "sort": "price"}])

@@ -68,6 +68,10 @@ def test_an_unknown_word_is_only_read_as_similar_ones() -> None:
     assert readings == [Reading(1, ("dune", "x")), Reading(2.5, ("tune", "x"))]
 
 
+def test_a_word_with_too_many_wrong_letters_is_not_meant() -> None:
+    assert read_words(["dnue", "x"], similar={"dnue": ["diner"]}, known=()) == []
+
+
 def test_a_wrong_first_letter_is_less_likely() -> None:
     readings = read_words(["bune", "x"], similar={"bune": ["dune", "bone"]}, known=())
     assert [reading.words[0] for reading in readings] == ["bone", "dune"]

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 import pytest_asyncio
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 
 from app.books import stock
@@ -81,6 +81,9 @@ async def test_staff_count_leaves_reserved_and_sold_copies(db_session: AsyncSess
     assert await counts(db_session, book.id) == (10, 2, 1, 13)
     await stock.set_on_hand(db_session, book_id=book.id, quantity=0)
     assert await counts(db_session, book.id) == (0, 2, 1, 3)
+    await db_session.execute(update(Stock).values(returned=1, on_hand=1))
+    await stock.set_on_hand(db_session, book_id=book.id, quantity=3)
+    assert await counts(db_session, book.id) == (3, 2, 1, 5)
     assert await restocked_books(db_session) == []
 
 

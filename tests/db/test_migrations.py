@@ -30,7 +30,8 @@ SCHEMA_FACTS = {
           AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = p.oid AND d.deptype = 'e')
     """,
     "triggers": """
-        SELECT tgrelid::regclass::text, pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal
+        SELECT tgrelid::regclass::text, pg_get_triggerdef(oid)
+        FROM pg_trigger WHERE NOT tgisinternal
     """,
     "types": """
         SELECT t.oid::regtype::text, e.enumlabel FROM pg_type t

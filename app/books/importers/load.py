@@ -19,7 +19,8 @@ from sqlalchemy import delete, func, insert, select
 from sqlalchemy.dialects.postgresql import insert as insert_or
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import aliased, selectinload
+from sqlalchemy.orm import InstrumentedAttribute, aliased, selectinload
+from sqlalchemy.sql.dml import ReturningInsert
 
 from app.books import service, stock
 from app.books.importers.matching import find_matches, fold
@@ -188,14 +189,18 @@ async def _contributor_ids(session: AsyncSession, people: Sequence[People]) -> d
     New names are written in their order, so that two who bring the same ones do not deadlock.
     """
     names = {name for roles in people for named in roles.values() for name in named}
-    known = select(Contributor.name, Contributor.id).where(Contributor.name.in_(names))
-    ids = dict((await session.execute(known)).tuples().all())
+    ids = await _known_contributor_ids(session, names)
     missing = sorted(names - ids.keys())
     if missing:
         added = insert_or(Contributor).on_conflict_do_nothing()
         await session.execute(added, [{"name": name} for name in missing])
-        ids = dict((await session.execute(known)).tuples().all())
+        ids |= await _known_contributor_ids(session, missing)
     return ids
+
+
+async def _known_contributor_ids(session: AsyncSession, names: Collection[str]) -> dict[str, int]:
+    statement = select(Contributor.name, Contributor.id).where(Contributor.name.in_(names))
+    return dict(await session.execute(statement))
 
 
 def _facts(names: Sequence[str], book: ImportedBook) -> dict[str, Any]:
@@ -235,7 +240,7 @@ async def _update_books(
     results: list[Landing | Refusal] = []
     counts: dict[int, int] = {}
     people: dict[int, People] = {}
-    for book, work, on_hand, oldest_id in (await session.execute(statement)).tuples():
+    for book, work, on_hand, oldest_id in await session.execute(statement):
         row = rows[book.id]
         if book.deleted_at is not None:
             results.append(Refusal(row.line, row.reference, REMOVED))
@@ -303,7 +308,7 @@ async def _insert_books(
     if not books:
         return []
     await _insert_works(session, [new for new in books if new.makes_work], names=names)
-    added = insert(Book).returning(Book.id, sort_by_parameter_order=True)
+    added = _insert_returning(Book.id)
     book_ids = await session.scalars(
         added, [_book_values(new.row.book, options) | {"work_id": new.work.id} for new in books]
     )
@@ -324,11 +329,20 @@ async def _insert_books(
     return landings
 
 
+def _insert_returning(key: InstrumentedAttribute[int]) -> ReturningInsert[int]:
+    """Return a statement that yields the new rows' keys in the order of the values given.
+
+    Rows with and without values in some columns are one statement, hence the nulls.
+    """
+    statement = insert(key.class_).returning(key, sort_by_parameter_order=True)
+    return statement.execution_options(render_nulls=True)
+
+
 async def _insert_works(session: AsyncSession, books: Sequence[NewBook], *, names: _Names) -> None:
     """Write the works and who made them, and tell the works their ids."""
     if not books:
         return
-    added = insert(Work).returning(Work.id, sort_by_parameter_order=True)
+    added = _insert_returning(Work.id)
     work_ids = await session.scalars(added, [_work_values(new.row.book, names) for new in books])
     contributions = []
     for new, work_id in zip(books, work_ids, strict=True):

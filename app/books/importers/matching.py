@@ -1,18 +1,14 @@
 """Which book of the catalogue a row is about, and which work a new book belongs to."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import Text, cast, func, or_, select, true
+from sqlalchemy import Text, any_, cast, func, select, true
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.books.importers.rows import BookRow, ImportedBook
 from app.books.models import Book, BookFormat, Contribution, Contributor, Work
-
-MAX_NAMESAKES = 100
-"""So many works of one title and first author are looked at: with a limit, each title is looked
-up in the index, where a join would make the planner read the table once for a whole batch."""
 
 WorkKey = tuple[str, str]
 """Title and first author as the search compares them."""
@@ -51,12 +47,22 @@ class Matches:
     works: dict[WorkKey, list[KnownWork]]
 
 
+@dataclass(frozen=True, slots=True)
+class _Namesake:
+    """A work that has the title of a row."""
+
+    work: KnownWork
+    title: str
+    folded_title: str
+    author: str
+
+
 async def fold(session: AsyncSession, texts: Iterable[str]) -> dict[str, str]:
     """Return the texts as the search compares them: no case, no accents, no punctuation."""
     given = func.unnest(cast(sorted(set(texts)), ARRAY(Text))).table_valued("text")
     derived = given.render_derived("given")
-    rows = await session.execute(select(derived.c.text, func.search_fold(derived.c.text)))
-    return dict(rows.tuples().all())
+    statement = select(derived.c.text, func.search_fold(derived.c.text))
+    return dict(await session.execute(statement))
 
 
 async def find_matches(session: AsyncSession, rows: Sequence[BookRow]) -> Matches:
@@ -70,17 +76,46 @@ async def find_matches(session: AsyncSession, rows: Sequence[BookRow]) -> Matche
         for row in rows
         if row.book.isbn not in books and row.book.title is not None and row.book.authors
     ]
-    keys: dict[int, WorkKey] = {}
-    works: dict[WorkKey, dict[int, KnownWork]] = {}
-    for line, key, work in await _namesakes(session, others):
-        keys[line] = key
-        found = works.setdefault(key, {})
-        if work is not None and work.id is not None:
-            found[work.id] = work
-    await _add_editions(
-        session, {key: work for found in works.values() for key, work in found.items()}
-    )
-    return Matches(books, keys, {key: list(found.values()) for key, found in works.items()})
+    titles = await fold(session, [str(row.book.title) for row in others])
+    namesakes = await _works_by_title(session, set(titles.values()))
+    authors = await _fold_shared(session, others, titles, namesakes)
+
+    keys = {
+        row.line: _key(str(row.book.title), row.book.authors[0], titles, authors) for row in others
+    }
+    works: dict[WorkKey, list[KnownWork]] = {key: [] for key in keys.values()}
+    for namesake in namesakes:
+        key = _key(
+            namesake.title, namesake.author, {namesake.title: namesake.folded_title}, authors
+        )
+        if key in works:
+            works[key].append(namesake.work)
+    await _add_editions(session, [work for found in works.values() for work in found])
+    return Matches(books, keys, works)
+
+
+def _key(title: str, author: str, titles: Mapping[str, str], authors: Mapping[str, str]) -> WorkKey:
+    """Return the key; a title without any word ("?!") is compared as it is."""
+    return titles[title] or title, authors.get(author, author)
+
+
+async def _fold_shared(
+    session: AsyncSession,
+    rows: Sequence[BookRow],
+    titles: Mapping[str, str],
+    namesakes: Sequence[_Namesake],
+) -> dict[str, str]:
+    """Return folded names of the first authors of those titles that occur more than once.
+
+    Folding takes the database longer than anything else about a row, and most titles are unique.
+    """
+    by_title: dict[str, set[str]] = {}
+    for row in rows:
+        by_title.setdefault(titles[str(row.book.title)], set()).add(row.book.authors[0])
+    for namesake in namesakes:
+        by_title[namesake.folded_title].add(namesake.author)
+    shared = {name for names in by_title.values() if len(names) > 1 for name in names}
+    return await fold(session, shared) if shared else {}
 
 
 async def _books_by_isbn(session: AsyncSession, isbns: Collection[str]) -> dict[str, int]:
@@ -88,73 +123,45 @@ async def _books_by_isbn(session: AsyncSession, isbns: Collection[str]) -> dict[
     return {str(isbn): book_id for isbn, book_id in await session.execute(statement)}
 
 
-async def _namesakes(
-    session: AsyncSession, rows: Sequence[BookRow]
-) -> list[tuple[int, WorkKey, KnownWork | None]]:
-    """Return each row's line and key with every work of this key, the oldest first."""
-    given = (
-        func.unnest(
-            cast([row.book.title for row in rows], ARRAY(Text)),
-            cast([row.book.authors[0] for row in rows], ARRAY(Text)),
-        )
-        .table_valued("title", "author", with_ordinality="position")
-        .render_derived("given")
-    )
-    folded = select(
-        given.c.position,
-        given.c.title,
-        func.search_fold(given.c.title).label("folded_title"),
-        func.search_fold(given.c.author).label("folded_author"),
-    ).cte("folded")
+async def _works_by_title(session: AsyncSession, titles: Collection[str]) -> list[_Namesake]:
+    """Return the works with these folded titles, the oldest first."""
     first_author = (
-        select(func.search_fold(Contributor.name))
+        select(Contributor.name)
         .join(Contribution, Contribution.contributor_id == Contributor.id)
         .where(Contribution.work_id == Work.id)
         .order_by(Contribution.position)
         .limit(1)
         .scalar_subquery()
     )
-    namesake = (
-        select(Work.id, Work.first_published, Work.series_number)
-        .where(
-            func.search_fold(Work.title) == folded.c.folded_title,
-            # a title without any word, "1984?" apart from "?!", is compared as it is
-            or_(folded.c.folded_title != "", Work.title == folded.c.title),
-            first_author == folded.c.folded_author,
-        )
-        .order_by(Work.id)
-        .limit(MAX_NAMESAKES)
-        .lateral("namesake")
-    )
+    folded_title = func.search_fold(Work.title)
     statement = (
-        select(folded, namesake)
-        .outerjoin(namesake, true())
-        .order_by(folded.c.position, namesake.c.id)
-    )
-    return [
-        (
-            rows[position - 1].line,
-            (folded_title or title, folded_author),
-            None if work_id is None else KnownWork(work_id, first_published, series_number),
-        )
-        for (
-            position,
-            title,
+        select(
+            Work.id,
+            Work.first_published,
+            Work.series_number,
+            Work.title,
             folded_title,
-            folded_author,
-            work_id,
-            first_published,
-            series_number,
-        ) in await session.execute(statement)
+            first_author,
+        )
+        .where(folded_title == any_(cast(sorted(titles), ARRAY(Text))))
+        .order_by(Work.id)
+    )
+    # In a young table the planner takes hundreds of titles for all there are, and would fold each
+    # row's title, which is slow, rather than look up the index of folded titles.
+    await session.execute(select(func.set_config("enable_seqscan", "off", true())))
+    return [
+        _Namesake(KnownWork(work_id, year, number), title, folded, author or "")
+        for work_id, year, number, title, folded, author in await session.execute(statement)
     ]
 
 
-async def _add_editions(session: AsyncSession, works: dict[int, KnownWork]) -> None:
+async def _add_editions(session: AsyncSession, works: Sequence[KnownWork]) -> None:
     """Add the works' books without ISBN; of several in one format the oldest that is sold."""
+    by_id = {work.id: work for work in works}
     statement = (
         select(Book.work_id, Book.format, Book.id)
-        .where(Book.work_id.in_(works), Book.isbn.is_(None))
+        .where(Book.work_id.in_(by_id), Book.isbn.is_(None))
         .order_by(Book.deleted_at.is_(None), Book.id.desc())
     )
     for work_id, book_format, book_id in await session.execute(statement):
-        works[work_id].editions[book_format] = book_id
+        by_id[work_id].editions[book_format] = book_id

@@ -15,6 +15,9 @@ from app.books.importers.report import ImportReport, Progress
 from app.books.importers.rows import RowReader
 from app.books.importers.sorting import ImportOptions
 
+DEMO_CATALOGUE = Path(__file__).parents[1] / "data" / "demo_catalogue.csv"
+"""The books of the demo shop, by ISBN; imported like any other file."""
+
 
 async def import_csv(
     source: Path | BinaryIO,

@@ -1,0 +1,179 @@
+"""The command line, as its user meets it."""
+
+import asyncio
+import os
+import re
+import signal
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.live import free_port
+from tests.servers import PROJECT, run_command
+
+BOOKS = b"isbn13,title,author,price,stock\n9780141439518,Emma,Jane Austen,7.99,3\n,,x,1.00,1\n"
+
+
+async def run_badly(*arguments: str, database_url: str, stdin: bytes = b"") -> str:
+    """Run a command that must fail, with one sentence and no traceback."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "app.cli", *arguments),
+        cwd=PROJECT,
+        env=os.environ | {"DATABASE_URL": database_url},
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    output, _ = await process.communicate(stdin)
+    assert process.returncode == 1, output.decode()
+    assert "Traceback" not in output.decode()
+    return output.decode()
+
+
+async def test_import_reports_and_writes_what_was_refused(
+    live_database: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "books.csv"
+    file.write_bytes(BOOKS)
+    report = tmp_path / "refused.csv"
+    arguments = ("import", "csv", str(file), "--report", str(report))
+    first = await run_command(*arguments, database_url=live_database)
+    assert re.search(r"rows\s+2\b", first)
+    assert re.search(r"taken\s+1\b", first)
+    assert re.search(r"refused\s+1\b", first)
+    assert "line 3" in first
+    assert "refused" in report.read_text(encoding="utf-8-sig")
+    second = await run_command(*arguments, database_url=live_database)
+    assert re.search(r"unchanged\s+1\b", second)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("import", "csv", "nowhere.csv"), "There is no file nowhere.csv."),
+        (("import", "csv", "-", "--map", "title"), "does not say which column is what"),
+        (("import", "csv", "-", "--default-price", "free"), "'free' is no price"),
+        (("import", "csv", "-"), "bookstore: "),
+        (("user", "reset-password", "nobody@example.com"), "There is no account"),
+    ],
+)
+async def test_what_cannot_be_done_is_one_sentence(
+    live_database: str, arguments: tuple[str, ...], words: str
+) -> None:
+    stdin = b"a long password\n" if arguments[0] == "user" else b""
+    assert words in await run_badly(*arguments, database_url=live_database, stdin=stdin)
+
+
+async def test_accounts(live_database: str) -> None:
+    email = "boss@example.com"
+    create = ("user", "create-admin", email)
+    assert "may run the shop" in await run_command(
+        *create, database_url=live_database, stdin=b"the first password\n"
+    )
+    assert "already" in await run_badly(
+        *create, database_url=live_database, stdin=b"the first password\n"
+    )
+    assert "at least 8 characters" in await run_badly(
+        *create, database_url=live_database, stdin=b"short\n"
+    )
+    assert "every session of the account has ended" in await run_command(
+        *("user", "reset-password", email), database_url=live_database, stdin=b"the second one\n"
+    )
+
+
+async def test_a_database_that_is_away_is_one_sentence() -> None:
+    url = f"postgresql+asyncpg://postgres:postgres@127.0.0.1:{free_port()}/nothing"
+    words = await run_badly(
+        "user", "create-admin", "a@example.com", database_url=url, stdin=b"a long password\n"
+    )
+    assert "The database does not answer" in words
+
+
+async def test_demo_opens_a_stocked_shop_and_closes_cleanly(tmp_path: Path) -> None:
+    """From nothing: its own database, admin, books, server and worker; twice."""
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in {"DATABASE_URL", "TEST_DATABASE_URL"}
+    } | {"LOCAL_DIRECTORY": str(tmp_path / "var")}
+    password = ""
+    for start in ("first", "second"):
+        port = free_port()
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "app.cli", "demo", "--port", str(port)),
+            cwd=PROJECT,
+            env=environment,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            start_new_session=True,
+        )
+        assert process.stdout is not None
+        printed = ""
+        async with asyncio.timeout(90):
+            while "Ctrl-C" not in printed:
+                line = await process.stdout.readline()
+                assert line, printed
+                printed += line.decode()
+        address = f"http://127.0.0.1:{port}"
+        assert address in printed
+        if start == "first":
+            assert re.search(r"==> 3\d\d books on the shelves", printed)
+            found = re.search(r"admin@example\.com\s+(\S+)", printed)
+            assert found is not None
+            password = found[1]
+        else:
+            assert "with the password of the first start" in printed
+            assert password not in printed
+        login = {"email": "admin@example.com", "password": password}
+        async with httpx.AsyncClient(base_url=f"{address}/api/v1") as client:
+            assert (await client.post("/auth/login", json=login)).status_code == 200
+            assert (await client.get("/books")).json()["total"] >= 300
+        os.killpg(process.pid, signal.SIGINT)
+        async with asyncio.timeout(60):
+            rest = (await process.stdout.read()).decode()
+            assert await process.wait() == 0, rest
+        assert "Everything is kept" in rest
+
+
+async def test_the_database_that_comes_along(tmp_path: Path) -> None:
+    environment = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"} | {
+        "LOCAL_DIRECTORY": str(tmp_path / "var")
+    }
+
+    async def run(*arguments: str) -> tuple[int | None, str]:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "app.cli", "db", *arguments),
+            cwd=PROJECT,
+            env=environment,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        output, _ = await process.communicate()
+        return process.returncode, output.decode()
+
+    code, words = await run("up")
+    assert code == 0, words
+    assert "Started PostgreSQL" in words
+    assert "Already running" in (await run("up"))[1]
+    code, words = await run("status")
+    assert (code, "running  yes" in words) == (0, True)
+    assert "at revision" in (await run("migrate"))[1]
+    shell = ("shell", "--", "-Atc", "SELECT count(*) FROM alembic_version")
+    assert (await run(*shell)) == (0, "1\n")
+    assert (await run("down"))[1] == "Stopped.\n"
+    assert (await run("down"))[1] == "It was not running.\n"
+    assert (await run("status"))[0] == 1
+    assert (await run("reset", "--yes"))[1] == "Deleted. The next start begins anew.\n"
+    assert not (tmp_path / "var" / "postgres" / "cluster").exists()
+
+
+async def test_psql_is_not_opened_on_somebody_elses_server(live_database: str) -> None:
+    assert "DATABASE_URL is set" in await run_badly("db", "shell", database_url=live_database)
+
+
+async def test_version(live_database: str) -> None:
+    assert re.fullmatch(
+        r"\d+\.\d+\.\d+\n", await run_command("version", database_url=live_database)
+    )

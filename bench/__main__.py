@@ -23,7 +23,7 @@ from bench.workloads import Name, make_workloads
 DIRECTORY = LOCAL_DIRECTORY / "bench-postgres"
 PREFERRED_PORT = 5460
 SMALLEST_SHOP = 5_000
-WIDTH_OF_A_FILE = 110
+WIDTH_OF_A_FILE = 120
 
 out = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH_OF_A_FILE)
 

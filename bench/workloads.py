@@ -1,7 +1,7 @@
 """What is measured: which requests are sent, and which scripts of pgbench ask for the same."""
 
 import random
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -95,7 +95,7 @@ class Shop:
         return recording, response.json()
 
 
-Maker: TypeAlias = "Callable[[Shop], Any]"
+Maker: TypeAlias = Callable[[Shop], Awaitable[Workload]]
 
 
 async def make_workloads(
@@ -140,31 +140,15 @@ async def _make_detail(shop: Shop) -> Workload:
 
 
 async def _make_search(shop: Shop) -> Workload:
-    chance = random.Random(SEED)
-    requests, recordings = [], []
-    async for text in _texts(shop, chance, SHORTEST_WORD):
-        request = _search(text)
-        recording, page = await shop.record(request)
-        if page["items"] and page["corrected_query"] is None:
-            requests.append(request)
-            recordings.append(recording)
-        if len(requests) == SEARCHES:
-            break
-    return _reading("search", requests, recordings)
+    texts = _texts(shop, random.Random(SEED), SHORTEST_WORD)
+    return await _searching("search", shop, texts, is_repaired=False)
 
 
 async def _make_misspelt(shop: Shop) -> Workload:
     chance = random.Random(SEED)
-    requests, recordings = [], []
-    async for text in _texts(shop, chance, SHORTEST_MISSPELT_WORD):
-        request = _search(_misspell(text, chance))
-        recording, page = await shop.record(request)
-        if page["items"] and page["corrected_query"] is not None:
-            requests.append(request)
-            recordings.append(recording)
-        if len(requests) == SEARCHES:
-            break
-    return _reading("search, misspelt", requests, recordings)
+    texts = _texts(shop, chance, SHORTEST_MISSPELT_WORD)
+    misspelt = (_misspell(text, chance) async for text in texts)
+    return await _searching("search, misspelt", shop, misspelt, is_repaired=True)
 
 
 async def _make_cart(shop: Shop) -> Workload:
@@ -267,6 +251,22 @@ def _reading(title: str, requests: Sequence[Request], recordings: Sequence[Recor
     )
 
 
+async def _searching(
+    title: str, shop: Shop, texts: AsyncIterator[str], *, is_repaired: bool
+) -> Workload:
+    """Return searches that find something, all with their spelling repaired or all without."""
+    requests, recordings = [], []
+    async for text in texts:
+        request = Request(path=f"/api/v1/books?{urlencode({'q': text})}")
+        recording, page = await shop.record(request)
+        if page["items"] and (page["corrected_query"] is not None) == is_repaired:
+            requests.append(request)
+            recordings.append(recording)
+        if len(requests) == SEARCHES:
+            return _reading(title, requests, recordings)
+    raise RecordingError(f"too few books to make {SEARCHES} searches of")
+
+
 def _writing(
     title: str,
     requests: Sequence[Request],
@@ -294,10 +294,6 @@ def _token(user_id: int) -> str:
     return encode_access_token(user_id=user_id, role=Role.USER, now=now, settings=settings)
 
 
-def _search(text: str) -> Request:
-    return Request(path=f"/api/v1/books?{urlencode({'q': text})}")
-
-
 async def _texts(shop: Shop, chance: random.Random, shortest: int) -> AsyncIterator[str]:
     """Yield what people type: a word or two of a title, an author, an author's last name.
 
@@ -311,7 +307,6 @@ async def _texts(shop: Shop, chance: random.Random, shortest: int) -> AsyncItera
         words = texts[number % len(texts)]
         if max(map(len, words)) >= shortest:
             yield " ".join(words)
-    raise RecordingError(f"too few books to make {SEARCHES} searches of")
 
 
 def _misspell(text: str, chance: random.Random) -> str:

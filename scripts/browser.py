@@ -23,16 +23,16 @@ def main() -> None:
         root = [] if os.geteuid() == 0 else ["sudo", "--non-interactive"]
         sys.stdout.write("==> Installing Chromium for the browser tests\n")
         sys.stdout.flush()
-        quiet = {
-            "stdout": subprocess.DEVNULL,
-            "env": os.environ | {"DEBIAN_FRONTEND": "noninteractive"},
-        }
-        subprocess.run([*root, "apt-get", "update", "-q"], check=False, **quiet)
-        subprocess.run(
-            [*root, "apt-get", "install", "-qy", "--no-install-recommends", "chromium"],
-            check=False,
-            **quiet,
-        )
+        for command in (
+            ["update", "-q"],
+            ["install", "-qy", "--no-install-recommends", "chromium"],
+        ):
+            subprocess.run(
+                [*root, "apt-get", *command],
+                check=False,
+                stdout=subprocess.DEVNULL,
+                env=os.environ | {"DEBIAN_FRONTEND": "noninteractive"},
+            )
     if find_browser() is None:
         sys.exit(
             "The browser tests need Chromium, and it could not be installed from here. "

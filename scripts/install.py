@@ -103,9 +103,7 @@ def main() -> None:
     if mirror:
         environment["POETRY_PYPI_MIRROR_URL"] = mirror
     say("Installing what poetry.lock names into .venv")
-    subprocess.run(
-        [poetry, "install", "--quiet"], check=True, cwd=PROJECT, env=environment
-    )
+    subprocess.run([poetry, "install", "--quiet"], check=True, cwd=PROJECT, env=environment)
 
 
 if __name__ == "__main__":

@@ -71,7 +71,8 @@ def author_query(words: Sequence[str]) -> str | None:
 
 def words_query(words: Sequence[str]) -> str:
     """Return the tsquery for all of the words, of which the last may be unfinished."""
-    return " & ".join([*(f"'{word}'" for word in words[:-1]), f"'{words[-1]}':*"])
+    whole = dict.fromkeys(words[:-1])
+    return " & ".join([*(f"'{word}'" for word in whole), f"'{words[-1]}':*"])
 
 
 async def _find_isbn(session: AsyncSession, *, text: str, books: BookFilter) -> SearchOutcome:

@@ -1,11 +1,11 @@
 """Sending mail: over SMTP, or into a folder where there is no SMTP server."""
 
+import asyncio
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Protocol
 
 import aiosmtplib
-import anyio
 
 from app.core.config import Settings
 
@@ -46,10 +46,12 @@ class FolderMailSender:
 
     async def send(self, message: EmailMessage) -> None:
         """Write the message under its Message-ID, so that a repeated delivery is one file."""
-        directory = anyio.Path(self._directory)
-        await directory.mkdir(parents=True, exist_ok=True)
         name = message["Message-ID"].strip("<>").partition("@")[0]
-        await (directory / f"{name}.eml").write_bytes(message.as_bytes())
+        await asyncio.to_thread(self._write, f"{name}.eml", message.as_bytes())
+
+    def _write(self, name: str, content: bytes) -> None:
+        self._directory.mkdir(parents=True, exist_ok=True)
+        (self._directory / name).write_bytes(content)
 
 
 def mail_sender(settings: Settings) -> MailSender:

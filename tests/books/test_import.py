@@ -43,7 +43,7 @@ HEADER = "isbn,title,author,price,stock,genre,year,format\n"
 EMMA = "9780141439587,Emma,Jane Austen,7.99,3,Classics,2003,paperback\n"
 DUNE = "9780441172719,Dune,Frank Herbert,9.99,0,Science Fiction,1990,pbk\n"
 
-CONTROL_CHARACTERS = "title: Value error, must not contain control characters or lone surrogates."
+CONTROL_CHARACTERS = "title: must not contain control characters or lone surrogates."
 SURPLUS = "The row has 9 cells and the header 8: is a cell with a comma not in quotation marks?"
 
 BOOKS = """
@@ -86,7 +86,7 @@ async def run(
     **options: Any,
 ) -> ImportReport:
     return await import_csv(
-        content if isinstance(content, Path) else io.BytesIO(content.encode()),  # noqa: ASYNC240 (a string's)
+        content if isinstance(content, Path) else io.BytesIO(content.encode()),
         mapping=mapping or {},
         options=ImportOptions(currency="USD", **options),
         on_progress=(seen if seen is not None else []).append,
@@ -188,7 +188,9 @@ async def test_what_differs_is_updated_and_empty_cells_change_nothing() -> None:
         ("Emma (Penguin Classics)", "author", "Jane Austen"),
         ("Emma (Penguin Classics)", "author", "R. Blythe"),
     ]
-    assert await query("SELECT name FROM genres JOIN works ON genre_id = genres.id") == [
+    assert await query(
+        "SELECT name FROM genres JOIN works ON genre_id = genres.id ORDER BY works.id"
+    ) == [
         ("Classics",),
         ("Science Fiction",),
     ]
@@ -235,11 +237,14 @@ async def test_new_books_get_the_default_price_and_stock_and_known_ones_keep_the
         (",Emma,,9,1,,,", NO_NAME),
         ("9780141439588,E,A,9,1,,,", "isbn: 9780141439588 is no ISBN: its check digit is wrong."),
         (",E,A,£9,1,,,", "price: £ is not the shop's currency, USD."),
-        (",E,A,0,1,,,", "price: Input should be greater than 0."),
-        (",E,A,9,-2,,,", "stock: Input should be greater than or equal to 0."),
+        (",E,A,0,1,,,", "price: must be more than 0."),
+        (",E,A,9,-2,,,", "stock: must be at least 0."),
+        (",E,A,9.999,1,,,", "price: has more than 2 decimals."),
+        (",E,A,999999999,1,,,", "price: is too large."),
+        (",E,A,9,1000001,,,", "stock: must be at most 1000000."),
         (",E,A,9,many,,,", "stock: many is no whole number."),
         (",E\0,A,9,1,,,", CONTROL_CHARACTERS),
-        (f",{'E' * 501},A,9,1,,,", "title: String should have at most 500 characters."),
+        (f",{'E' * 501},A,9,1,,,", "title: has more than 500 characters."),
         (",E,A,9,1,,,,surplus", SURPLUS),
     ],
 )  # fmt: skip
@@ -253,17 +258,22 @@ async def test_a_row_is_refused_with_its_reason_and_the_rest_lands(row: str, rea
 
 async def test_cells_that_matter_less_are_left_out() -> None:
     report = await run(
-        "title,author,price,pages,language,format,year,ratings_count\n"
-        "Emma,Jane Austen,5,many,Klingonese,scroll,soon,x\n"
+        "title,author,price,pages,language,format,year,ratings_count,cover\n"
+        "Emma,Jane Austen,5,many,Klingonese,scroll,soon,x,\n"
+        "Dune,Frank Herbert,5,40000,en,pbk,1965,-1,javascript:alert(1)\n"
     )
-    assert counts(report) == (1, 1, 0, 0, 0)
-    assert report.repairs == {RepairKind.LEFT_OUT: 5}
+    assert counts(report) == (2, 2, 0, 0, 0)
+    assert report.repairs == {RepairKind.LEFT_OUT: 8}
     assert [example.repair.before for example in report.examples[RepairKind.LEFT_OUT]] == [
         "year: soon",
         "language: Klingonese",
         "format: scroll",
         "pages: many",
         "ratings_count: x",
+    ]
+    assert await query("SELECT pages, cover_image_url, publish_year FROM books ORDER BY id") == [
+        (None, None, None),
+        (None, None, 1965),
     ]
 
 
@@ -360,7 +370,7 @@ async def test_many_authors_make_a_short_line() -> None:
     await run(f'title,authors,price\nAll,"{", ".join(names)}",1\n')
     ((author,),) = await query("SELECT author FROM works")
     assert len(author) <= 500
-    assert author.endswith("Author Number 28 and others")
+    assert author.endswith("Author Number 26 and others")
     assert [name for _, _, name in await query(PEOPLE)] == names
 
 
@@ -389,7 +399,7 @@ async def test_progress_is_told_after_every_batch(tmp_path: Path) -> None:
     assert [progress.rows for progress in seen] == [BATCH_ROWS, BATCH_ROWS + 1]
     assert seen[-1] == Progress(size, size, BATCH_ROWS + 1)
     await run("title,author,price\nOne,Nobody,1\n", seen=seen)
-    assert seen[-1] == Progress(34, None, 1)
+    assert seen[-1] == Progress(32, None, 1)
 
 
 async def test_an_import_that_was_interrupted_can_be_run_again() -> None:
@@ -529,7 +539,11 @@ def proved_goodbooks_isbns() -> tuple[set[str], set[str]]:
             isbn = parse_isbn(row["isbn"].zfill(10))
             proved.add(isbn)
             other = float(row["isbn13"] or 0)
-            if 9.78e12 <= other < 9.8e12 and f"{float(isbn):.11e}" != f"{other:.11e}":
+            decimals = len(row["isbn13"].partition("e")[0]) - 2
+            if (
+                9.78e12 <= other < 9.8e12
+                and f"{float(isbn):.{decimals}e}" != f"{other:.{decimals}e}"
+            ):
                 contradicted.add(isbn)
     return proved, contradicted
 

@@ -144,8 +144,8 @@ async def test_the_best_come_first(db_session: AsyncSession) -> None:
     author = await add(db_session, "Carrie", "Stephen King", popularity=1_000)
     subtitle = await add(db_session, "Arthur", subtitle="A King", popularity=1_000)
     exact = await add(db_session, "King", popularity=1_000)
-    begins = await add(db_session, "King Lear", popularity=1_000)
     inside = await add(db_session, "The King", popularity=1_000)
+    begins = await add(db_session, "King Lear", popularity=1_000)
     famous = await add(db_session, "The Return of the King", popularity=1_000_000)
     assert (await find(db_session, "king")).book_ids == [
         exact,

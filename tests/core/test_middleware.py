@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 from httpx import ASGITransport, AsyncClient
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.types import Message, Receive, Scope, Send
@@ -57,6 +58,7 @@ def guarded(**limits: float) -> AsyncClient:
     errors = ErrorResponder(error_page)
 
     async def answer(scope: Scope, receive: Receive, send: Send, error: Exception) -> None:
+        assert isinstance(error, HTTPException)
         response = await errors.on_http_exception(Request(scope), error)
         await response(scope, receive, send)
 

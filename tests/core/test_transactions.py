@@ -94,7 +94,7 @@ async def test_twins_that_deadlock_both_succeed(scratch: AsyncEngine) -> None:
     factory = async_sessionmaker(scratch)
     async with factory() as one, factory() as two:
         results = await asyncio.gather(add_to_both(one, 1, 2), add_to_both(two, 2, 1))
-    assert results == ["done", "done"]
+    assert [*results] == ["done", "done"]
     assert attempts == 3
     async with scratch.connect() as connection:
         rows = await connection.execute(text("SELECT amount FROM scratch_children"))

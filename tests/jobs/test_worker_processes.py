@@ -73,7 +73,7 @@ async def test_jobs_of_a_killed_worker_are_free_again_in_time(
 
 
 async def test_job_that_kills_its_worker_is_parked(
-    live_database: str, sessions: Sessions, start_worker: StartWorker
+    sessions: Sessions, start_worker: StartWorker
 ) -> None:
     async with sessions() as session:
         job_id = await enqueue(session, kill_worker, number=1)
@@ -82,8 +82,9 @@ async def test_job_that_kills_its_worker_is_parked(
         worker = await start_worker()
         await until(sessions, run_count("kill"), attempt)
         assert await asyncio.wait_for(worker.process.wait(), 10) == -signal.SIGKILL
-    async with worker_within(live_database):
-        await until(sessions, "SELECT status::text FROM procrastinate_jobs", "failed")
+    await start_worker()
+    status = "SELECT status::text FROM procrastinate_jobs WHERE task_name = 'sample.kill'"
+    await until(sessions, status, "failed")
     async with sessions() as session:
         (seen,) = await parked(session)
     assert (seen.id, seen.attempts) == (job_id, 2)

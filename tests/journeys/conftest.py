@@ -31,7 +31,7 @@ class Mailbox:
         self.messages: list[Message] = []
 
     async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802
-        self.messages.append(message_from_bytes(bytes(envelope.content or b""), policy=default))
+        self.messages.append(message_from_bytes(envelope.original_content or b"", policy=default))
         return "250 taken"
 
     async def wait_for(self, recipient: str, *, seconds: float = 30) -> Message:

@@ -200,7 +200,7 @@ async def _contributor_ids(session: AsyncSession, people: Sequence[People]) -> d
 
 async def _known_contributor_ids(session: AsyncSession, names: Collection[str]) -> dict[str, int]:
     statement = select(Contributor.name, Contributor.id).where(Contributor.name.in_(names))
-    return dict(await session.execute(statement))
+    return dict((await session.execute(statement)).all())
 
 
 def _facts(names: Sequence[str], book: ImportedBook) -> dict[str, Any]:

@@ -62,7 +62,7 @@ async def fold(session: AsyncSession, texts: Iterable[str]) -> dict[str, str]:
     given = func.unnest(cast(sorted(set(texts)), ARRAY(Text))).table_valued("text")
     derived = given.render_derived("given")
     statement = select(derived.c.text, func.search_fold(derived.c.text))
-    return dict(await session.execute(statement))
+    return dict((await session.execute(statement)).all())
 
 
 async def find_matches(session: AsyncSession, rows: Sequence[BookRow]) -> Matches:

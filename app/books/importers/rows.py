@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Annotated, Any, TypeVar
 
 from pydantic import Field, ValidationError
+from pydantic_core import ErrorDetails
 
 from app.books.importers import repair
 from app.books.importers.columns import BookField, ColumnPlan
@@ -39,6 +40,21 @@ COLUMNS_OF_DETAILS = {
     "cover_image_url": BookField.COVER,
 }
 """Where the details of a book come from whose names are not the fields' own."""
+
+
+MATTERS = {"title", "authors", "price", "stock"}
+"""A row whose values of these cannot be used is refused."""
+
+SENTENCES = {
+    "greater_than": "must be more than {gt}",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than_equal": "must be at most {le}",
+    "too_long": "has more than {max_length} characters",
+    "decimal_max_places": "has more than {decimal_places} decimals",
+    "decimal_max_digits": "is too large",
+    "decimal_whole_digits": "is too large",
+}
+"""What the kinds of errors of a schema mean to a bookseller; the others speak for themselves."""
 
 
 class ImportedBook(BookDetails):
@@ -85,6 +101,12 @@ class BookRow:
 
 class _RefusedError(Exception):
     """The row cannot be used; the message is for the bookseller."""
+
+
+def _sentence(error: ErrorDetails) -> str:
+    context = error.get("ctx", {})
+    default = error["msg"].removeprefix("Value error, ")
+    return SENTENCES.get(error["type"], default).format_map(context)
 
 
 class RowReader:
@@ -164,10 +186,18 @@ class _Reading:
         try:
             return ImportedBook.model_validate(values)
         except ValidationError as invalid:
-            error = invalid.errors(include_url=False, include_context=False)[0]
-            name = str(error["loc"][0])
-            field = COLUMNS_OF_DETAILS.get(name) or BookField(name)
-            raise _RefusedError(f"{self._plan.header_of(field)}: {error['msg']}.") from None
+            for error in invalid.errors(include_url=False):
+                self._leave_out(values, error)
+        return ImportedBook.model_validate(values)
+
+    def _leave_out(self, values: dict[str, Any], error: ErrorDetails) -> None:
+        """Do without a value that no book here can have, unless it is one that matters."""
+        name = str(error["loc"][0])
+        header = self._plan.header_of(COLUMNS_OF_DETAILS.get(name) or BookField(name))
+        if name in MATTERS:
+            raise _RefusedError(f"{header}: {_sentence(error)}.") from None
+        self.repairs.append(Repair(RepairKind.LEFT_OUT, f"{header}: {values[name]}", ""))
+        values[name] = None
 
     def _must(self, field: BookField, read: Callable[[str], T]) -> T | None:
         """Read a cell that matters: what cannot be understood refuses the row."""

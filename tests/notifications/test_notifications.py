@@ -1,0 +1,198 @@
+"""Messages: written once, sent once or again with the same Message-ID."""
+
+from collections.abc import AsyncIterator
+from email import message_from_bytes
+from email.policy import default
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from aiosmtpd.controller import Controller
+from pydantic import SecretStr
+from sqlalchemy import select, text
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
+
+from app.books.events import BookRestocked
+from app.books.service import get_book
+from app.core.config import Settings, get_settings
+from app.core.security import Role
+from app.integrations.mail import FolderMailSender, SmtpMailSender, mail_sender
+from app.jobs.outbox import publish
+from app.notifications.handlers import confirm_order_by_mail, tell_that_book_is_back
+from app.notifications.jobs import send_mail
+from app.notifications.mailer import compose, sender_domain
+from app.notifications.models import Mail
+from app.notifications.service import write_mail
+from app.orders.events import OrderConfirmed
+from app.orders.models import Order, OrderLine, OrderStatus, Payment, PaymentStatus
+from app.prebooks.models import Prebook, PrebookStatus
+from app.registry import Base
+from tests.factories import make_book, make_user
+from tests.journeys.conftest import Mailbox
+from tests.live import free_port
+
+
+@pytest_asyncio.fixture
+async def committed(test_engine: AsyncEngine) -> AsyncIterator[AsyncSession]:
+    """A session that commits for real, as handlers do; the tables are emptied afterwards."""
+    async with async_sessionmaker(test_engine, expire_on_commit=False)() as session:
+        yield session
+    names = ", ".join(table.name for table in Base.metadata.sorted_tables)
+    async with test_engine.begin() as connection:
+        await connection.execute(text(f"TRUNCATE {names}, procrastinate_jobs CASCADE"))
+
+
+async def make_order(session: AsyncSession) -> int:
+    user = await make_user(session, email="ada@example.com", role=Role.USER)
+    book = await make_book(session, title="Emma", author="Jane Austen", price="9.99")
+    order = Order(
+        number="ABCDE-FGHJK",
+        user_id=user.id,
+        email="ada@example.com",
+        status=OrderStatus.CONFIRMED,
+        currency="USD",
+        total=book.price * 2,
+        shipping_address={
+            "name": "Ada <Lovelace>",
+            "street": "12 St James's Square",
+            "postal_code": "SW1Y 4JH",
+            "city": "London",
+            "country": "GB",
+        },
+        idempotency_key="key",
+        request_hash=b"hash",
+        reserved_until=book.created_at,
+    )
+    session.add(order)
+    await session.flush()  # lines and payment need the order's id
+    session.add(
+        OrderLine(
+            order_id=order.id,
+            book_id=book.id,
+            title="Emma",
+            author="Jane Austen",
+            unit_price=book.price,
+            quantity=2,
+        )
+    )
+    session.add(
+        Payment(
+            order_id=order.id,
+            gateway="demo",
+            reference="reference",
+            token="token",
+            amount=order.total,
+            currency="USD",
+            status=PaymentStatus.CAPTURED,
+        )
+    )
+    await session.commit()
+    return order.id
+
+
+async def test_an_order_is_confirmed_by_one_mail(committed: AsyncSession) -> None:
+    event = OrderConfirmed(order_id=await make_order(committed))
+    event_id = await publish(committed, event)
+    await committed.commit()
+    for _ in range(2):
+        await confirm_order_by_mail.function(event, event_id=event_id)
+    mail = (await committed.scalars(select(Mail))).one()
+    assert mail.recipient == "ada@example.com"
+    assert mail.subject == "Your order ABCDE-FGHJK at Bookstore"
+    assert "2 x Emma, Jane Austen: $19.98" in mail.body_text
+    assert "Ada <Lovelace>" in mail.body_text
+    assert "Ada &lt;Lovelace&gt;" in mail.body_html
+    jobs = await committed.execute(
+        text("SELECT args FROM procrastinate_jobs WHERE task_name = 'notifications.send_mail'")
+    )
+    assert jobs.scalars().all() == [{"mail_id": mail.id}]
+
+
+async def test_everybody_who_waits_is_told_once(committed: AsyncSession) -> None:
+    book = await make_book(committed, title="Emma", copies=0)
+    waiting = [await make_user(committed) for _ in range(2)]
+    gone = await make_user(committed, is_active=False)
+    for user in (*waiting, gone):
+        committed.add(Prebook(user_id=user.id, book_id=book.id))
+    await committed.commit()
+    event = BookRestocked(book_id=book.id)
+    event_id = await publish(committed, event)
+    await committed.commit()
+    for _ in range(2):
+        await tell_that_book_is_back.function(event, event_id=event_id)
+    mails = (await committed.scalars(select(Mail).order_by(Mail.recipient))).all()
+    assert {mail.recipient for mail in mails} == {user.email for user in waiting}
+    assert {mail.subject for mail in mails} == {"Emma is back at Bookstore"}
+    statuses = (await committed.scalars(select(Prebook.status))).all()
+    assert set(statuses) == {PrebookStatus.NOTIFIED}
+
+
+async def write_one(session: AsyncSession) -> Mail:
+    event_id = await publish(session, OrderConfirmed(order_id=1))
+    made = await make_book(session, title="Émile", author="J.-J. Rousseau")
+    book = await get_book(session, book_id=made.id)
+    await write_mail(
+        session,
+        event_id=event_id,
+        recipient="ada@example.com",
+        template="book_restocked",
+        values={"book": book},
+        settings=get_settings(),
+    )
+    await session.commit()
+    return (await session.scalars(select(Mail))).one()
+
+
+async def test_a_mail_is_handed_over_once_and_marked(
+    committed: AsyncSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(get_settings(), "mail_directory", tmp_path)
+    mail = await write_one(committed)
+    await send_mail.function(mail_id=mail.id)
+    await committed.refresh(mail)
+    assert mail.sent_at is not None
+    (file,) = tmp_path.iterdir()
+    message = message_from_bytes(file.read_bytes(), policy=default)
+    assert message["Subject"] == "Émile is back at Bookstore"
+    assert message["Message-ID"] == mail.message_id
+    file.unlink()
+    await send_mail.function(mail_id=mail.id)
+    await send_mail.function(mail_id=10**6)
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_over_smtp(committed: AsyncSession) -> None:
+    box = Mailbox()
+    controller = Controller(box, hostname="127.0.0.1", port=box.port)
+    controller.start()
+    try:
+        settings = Settings(
+            smtp_host="127.0.0.1",
+            smtp_port=box.port,
+            smtp_starttls=False,
+            smtp_password=SecretStr("unused without a user name"),
+        )
+        sender = mail_sender(settings)
+        assert isinstance(sender, SmtpMailSender)
+        mail = await write_one(committed)
+        await sender.send(compose(mail, settings=settings))
+    finally:
+        controller.stop()
+    assert [message["Message-ID"] for message in box.messages] == [mail.message_id]
+    assert box.messages[0]["Auto-Submitted"] == "auto-generated"
+
+
+async def test_a_dead_mail_server_is_given_up_in_time(committed: AsyncSession) -> None:
+    settings = Settings(smtp_host="127.0.0.1", smtp_port=free_port(), smtp_timeout_seconds=1)
+    mail = await write_one(committed)
+    with pytest.raises(OSError, match=r"."):
+        await mail_sender(settings).send(compose(mail, settings=settings))
+
+
+def test_where_there_is_no_server_mails_are_files() -> None:
+    assert isinstance(mail_sender(Settings(smtp_host=None)), FolderMailSender)
+
+
+def test_message_ids_carry_the_shops_domain() -> None:
+    assert sender_domain(Settings(mail_from="Shop <shop@books.example>")) == "books.example"
+    assert sender_domain(Settings(mail_from="nobody")) == "localhost"

@@ -27,8 +27,8 @@ _FIGURES = (
     "least-most",
     *(f"{name} ms" for name in _PERCENTILES),
     "pgbench tps",
-    "ratio to pgbench",
-    "ratio to bare",
+    "to pgbench",
+    "to bare",
     "errors",
 )
 _EFFORT = (
@@ -103,7 +103,7 @@ def as_json(setting: Mapping[str, str | int], rows: Sequence[Row]) -> dict[str, 
 def _print_table(console: Console, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     table = Table(box=SIMPLE_HEAD, padding=(0, 1))
     for number, heading in enumerate(headings):
-        table.add_column(heading, justify="right" if number else "left", no_wrap=not number)
+        table.add_column(heading, justify="right" if number else "left", no_wrap=True)
     for row in rows:
         table.add_row(*row)
     console.print(table)

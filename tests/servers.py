@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -22,12 +21,12 @@ def configured_url() -> URL:
     return make_url(os.environ.get("TEST_DATABASE_URL", DEFAULT_URL))
 
 
-def answers(url: URL) -> bool:
-    """Tell whether something listens where the URL points to."""
+async def answers(url: URL) -> bool:
+    """Tell whether the server that the URL names is there and lets us in."""
     try:
-        with socket.create_connection((url.host or "localhost", url.port or 5432), timeout=1):
+        async with _maintenance(url):
             return True
-    except OSError:
+    except (OSError, asyncpg.PostgresError):
         return False
 
 
@@ -36,7 +35,7 @@ def start_if_nothing_answers() -> EmbeddedPostgres | None:
 
     The chosen URL is put into the environment, for the processes that run tests in parallel.
     """
-    if "TEST_DATABASE_URL" in os.environ or answers(configured_url()):
+    if "TEST_DATABASE_URL" in os.environ or asyncio.run(answers(configured_url())):
         return None
     server = EmbeddedPostgres(
         PROJECT / "var" / "test-postgres", preferred_port=5433, password="postgres"

@@ -161,14 +161,14 @@ class ErrorResponder:
 
     async def on_unavailable(self, request: Request, error: Exception) -> Response:
         """Ask to come back: the database is away, restarting or overloaded."""
-        await log.awarning("database unavailable", error=type(error).__name__)
+        log.warning("database unavailable", error=type(error).__name__)
         body = {"detail": SERVICE_UNAVAILABLE, "code": CODES[503]}
         headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
         return await self._respond(request, 503, body, headers=headers)
 
     async def on_unforeseen(self, request: Request, error: Exception) -> Response:
         """Log what nobody foresaw, and tell nothing of it."""
-        await log.aerror("unforeseen error", exc_info=error)
+        log.error("unforeseen error", exc_info=error)
         body = {"detail": INTERNAL_ERROR, "code": "INTERNAL_ERROR"}
         return await self._respond(request, 500, body)
 

@@ -81,7 +81,7 @@ class RequestContext:
                 raise
             await self.on_unforeseen(scope, receive, send_with_id, error)
         finally:
-            await log.ainfo(
+            log.info(
                 "request",
                 method=scope["method"],
                 path=scope["path"],

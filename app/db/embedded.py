@@ -61,6 +61,10 @@ WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = :'name') \gexec
 SERVED_DATA = r"SHOW data_directory; SELECT split_part(pg_read_file('postmaster.pid'), E'\n', 1);"
 
 
+TESTS_PORT = 5433
+"""Where tests look for their database: a server that was not asked to be there stays away."""
+
+
 class EmbeddedUnavailableError(RuntimeError):
     """The programs are missing or cannot be run here; the message says what to do instead."""
 
@@ -311,7 +315,8 @@ class EmbeddedPostgres:
         """Return the port of the last run if it is free, else the preferred or the next free."""
         last = self._recorded_port() or self.preferred_port
         ports = itertools.chain([last], range(self.preferred_port, 65_536))
-        return next(port for port in ports if _is_free(port))
+        wanted = (port for port in ports if port == self.preferred_port or port != TESTS_PORT)
+        return next(port for port in wanted if _is_free(port))
 
     def _password(self) -> str:
         return (self._cluster / "password").read_text("utf-8")

@@ -43,6 +43,7 @@ def create_engine(settings: Settings) -> AsyncEngine:
         max_overflow=0,
         pool_timeout=settings.database_pool_wait_seconds,
         pool_pre_ping=True,
+        hide_parameters=True,  # an error in the log must not tell what a reader typed
         pool_recycle=1800,
         connect_args={
             "timeout": settings.database_pool_wait_seconds,

@@ -9,7 +9,7 @@ from app.notifications.mailer import compose
 from app.notifications.service import SEND_MAIL, find_unsent_mail, mark_sent
 
 
-@job(SEND_MAIL, max_attempts=12)
+@job(SEND_MAIL, max_attempts=40)
 async def send_mail(*, mail_id: int) -> None:
     """Hand a message over, with no transaction open meanwhile.
 

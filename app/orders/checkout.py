@@ -201,7 +201,7 @@ async def charge(
         async with asyncio.timeout(timeout_seconds):
             return await gateway.charge(request)
     except Exception as error:  # noqa: BLE001 (whatever broke, the money may have been taken)
-        await log.awarning(
+        log.warning(
             "charge without answer", reference=request.reference, error=type(error).__name__
         )
         return ChargeOutcome(state=ChargeState.UNKNOWN)
@@ -240,8 +240,8 @@ async def settle_overdue(session: AsyncSession, *, gateway: PaymentGateway, now:
         try:
             outcome = await gateway.cancel(reference)
             await settle(session, order_id=order_id, outcome=outcome, now=now)
-        except Exception:  # noqa: BLE001 (whatever broke, the next order is not to blame)
-            await log.aexception("order could not be settled", order_id=order_id)
+        except Exception:
+            log.exception("order could not be settled", order_id=order_id)
         else:
             settled += 1
     return settled

@@ -9,10 +9,11 @@ ever, and the same file twice changes nothing.
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import islice
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import delete, func, insert, select
@@ -81,6 +82,11 @@ class Landing:
     book_id: int
     outcome: Outcome
 
+    @property
+    def line(self) -> int:
+        """Where the row begins in the file."""
+        return self.row.line
+
 
 async def import_rows(
     rows: Iterator[BookRow | Refusal],
@@ -97,20 +103,19 @@ async def import_rows(
     """
     lines: dict[int, int] = {}
     while batch := await asyncio.to_thread(_take, rows):
-        understood = []
-        for row in batch:
-            if isinstance(row, BookRow):
-                understood.append(row)
-            else:
-                report.refuse(row)
-        for result in await _land(understood, lines=lines, options=options):
+        understood = [row for row in batch if isinstance(row, BookRow)]
+        results = [
+            *(row for row in batch if isinstance(row, Refusal)),
+            *await _land(understood, lines=lines, options=options),
+        ]
+        for result in sorted(results, key=attrgetter("line")):
             if isinstance(result, Refusal):
                 report.refuse(result)
                 continue
-            lines[result.book_id] = result.row.line
+            lines[result.book_id] = result.line
             setattr(report, result.outcome, getattr(report, result.outcome) + 1)
             for repair in result.row.repairs:
-                report.note(result.row.line, repair)
+                report.note(result.line, repair)
         report.rows += len(batch)
         on_batch()
 
@@ -150,23 +155,12 @@ async def land_rows(
     for row in rows:
         sorting.add(row)
     accepted = [*sorting.known.values(), *(new.row for new in sorting.new_books)]
-    names = _Names(
-        genres=await _genre_ids(session, {row.book.genre for row in accepted if row.book.genre}),
-        contributors=await _contributor_ids(session, [row.book.people for row in accepted]),
-    )
+    genres = await _genre_ids(session, {row.book.genre for row in accepted if row.book.genre})
     return [
         *sorting.refusals,
-        *await _update_books(session, sorting.known, names=names, options=options),
-        *await _insert_books(session, sorting.new_books, names=names, options=options),
+        *await _update_books(session, sorting.known, genres=genres, options=options),
+        *await _insert_books(session, sorting.new_books, genres=genres, options=options),
     ]
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Names:
-    """Ids of the genres and contributors that a batch names."""
-
-    genres: Mapping[str, int]
-    contributors: Mapping[str, int]
 
 
 async def _genre_ids(session: AsyncSession, names: Collection[str]) -> dict[str, int]:
@@ -183,7 +177,7 @@ async def _genre_ids(session: AsyncSession, names: Collection[str]) -> dict[str,
     return {name: ids[folded[name]] for name in names}
 
 
-async def _contributor_ids(session: AsyncSession, people: Sequence[People]) -> dict[str, int]:
+async def _contributor_ids(session: AsyncSession, people: Iterable[People]) -> dict[str, int]:
     """Return the contributors' ids by name; who is not known is added.
 
     New names are written in their order, so that two who bring the same ones do not deadlock.
@@ -209,22 +203,25 @@ def _facts(names: Sequence[str], book: ImportedBook) -> dict[str, Any]:
     return {name: value for name, value in told.items() if value is not None}
 
 
-def _contributions(work_id: int, people: People, names: _Names) -> list[dict[str, Any]]:
-    """Return the rows that say who made a work, authors first."""
-    named = [(role, name) for role in ContributorRole for name in people.get(role, ())]
-    return [
-        {
-            "work_id": work_id,
-            "position": position,
-            "contributor_id": names.contributors[name],
-            "role": role,
-        }
-        for position, (role, name) in enumerate(named)
-    ]
+async def _insert_people(session: AsyncSession, people: Mapping[int, People]) -> None:
+    """Write down who made works, by work, in the order of their roles."""
+    ids = await _contributor_ids(session, people.values())
+    contributions = []
+    for work_id, roles in people.items():
+        named = [(role, name) for role in ContributorRole for name in roles.get(role, ())]
+        contributions += [
+            {"work_id": work_id, "position": position, "contributor_id": ids[name], "role": role}
+            for position, (role, name) in enumerate(named)
+        ]
+    await session.execute(insert(Contribution), contributions)
 
 
 async def _update_books(
-    session: AsyncSession, rows: Mapping[int, BookRow], *, names: _Names, options: ImportOptions
+    session: AsyncSession,
+    rows: Mapping[int, BookRow],
+    *,
+    genres: Mapping[str, int],
+    options: ImportOptions,
 ) -> list[Landing | Refusal]:
     """Make known books, by id, what the rows say, and write nothing where they say nothing new."""
     edition = aliased(Book)
@@ -247,7 +244,7 @@ async def _update_books(
             continue
         is_changed = _change(book, _facts(BOOK_FACTS, row.book) | _money(row.book, options))
         if book.id == oldest_id:
-            is_changed |= _change(work, _facts(WORK_FACTS, row.book) | _genre(row.book, names))
+            is_changed |= _change(work, _facts(WORK_FACTS, row.book) | _genre(row.book, genres))
             present = _people(work)
             wanted = {**present, **row.book.people}
             if wanted != present:
@@ -258,7 +255,9 @@ async def _update_books(
             is_changed = True
         outcome = Outcome.UPDATED if is_changed else Outcome.UNCHANGED
         results.append(Landing(row, book.id, outcome))
-    await _replace_people(session, people, names)
+    if people:
+        await session.execute(delete(Contribution).where(Contribution.work_id.in_(people)))
+        await _insert_people(session, people)
     for book_id, quantity in sorted(counts.items()):
         await stock.set_on_hand(session, book_id=book_id, quantity=quantity)
     return results
@@ -277,8 +276,8 @@ def _money(book: ImportedBook, options: ImportOptions) -> dict[str, str]:
     return {} if book.price is None else {"currency": options.currency}
 
 
-def _genre(book: ImportedBook, names: _Names) -> dict[str, int]:
-    return {} if book.genre is None else {"genre_id": names.genres[book.genre]}
+def _genre(book: ImportedBook, genres: Mapping[str, int]) -> dict[str, int]:
+    return {} if book.genre is None else {"genre_id": genres[book.genre]}
 
 
 def _people(work: Work) -> People:
@@ -289,25 +288,17 @@ def _people(work: Work) -> People:
     return people
 
 
-async def _replace_people(
-    session: AsyncSession, people: Mapping[int, People], names: _Names
-) -> None:
-    """Make these the people of the works, by work."""
-    rows = [
-        row for work_id, wanted in people.items() for row in _contributions(work_id, wanted, names)
-    ]
-    if rows:
-        await session.execute(delete(Contribution).where(Contribution.work_id.in_(people)))
-        await session.execute(insert(Contribution), rows)
-
-
 async def _insert_books(
-    session: AsyncSession, books: Sequence[NewBook], *, names: _Names, options: ImportOptions
+    session: AsyncSession,
+    books: Sequence[NewBook],
+    *,
+    genres: Mapping[str, int],
+    options: ImportOptions,
 ) -> list[Landing]:
     """Write the new books, and before them the works that they are the first editions of."""
     if not books:
         return []
-    await _insert_works(session, [new for new in books if new.makes_work], names=names)
+    await _insert_works(session, [new for new in books if new.makes_work], genres=genres)
     added = _insert_returning(Book.id)
     book_ids = await session.scalars(
         added, [_book_values(new.row.book, options) | {"work_id": new.work.id} for new in books]
@@ -338,22 +329,24 @@ def _insert_returning(key: InstrumentedAttribute[int]) -> ReturningInsert[int]:
     return statement.execution_options(render_nulls=True)
 
 
-async def _insert_works(session: AsyncSession, books: Sequence[NewBook], *, names: _Names) -> None:
+async def _insert_works(
+    session: AsyncSession, books: Sequence[NewBook], *, genres: Mapping[str, int]
+) -> None:
     """Write the works and who made them, and tell the works their ids."""
     if not books:
         return
     added = _insert_returning(Work.id)
-    work_ids = await session.scalars(added, [_work_values(new.row.book, names) for new in books])
-    contributions = []
+    work_ids = await session.scalars(added, [_work_values(new.row.book, genres) for new in books])
+    people = {}
     for new, work_id in zip(books, work_ids, strict=True):
         new.work.id = work_id
-        contributions += _contributions(work_id, new.row.book.people, names)
-    await session.execute(insert(Contribution), contributions)
+        people[work_id] = new.row.book.people
+    await _insert_people(session, people)
 
 
-def _work_values(book: ImportedBook, names: _Names) -> dict[str, Any]:
+def _work_values(book: ImportedBook, genres: Mapping[str, int]) -> dict[str, Any]:
     told = {name: getattr(book, name) for name in WORK_FACTS}
-    return told | {"popularity": book.popularity or 0, "genre_id": None} | _genre(book, names)
+    return told | {"popularity": book.popularity or 0, "genre_id": None} | _genre(book, genres)
 
 
 def _book_values(book: ImportedBook, options: ImportOptions) -> dict[str, Any]:

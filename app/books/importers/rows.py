@@ -41,7 +41,6 @@ COLUMNS_OF_DETAILS = {
 }
 """Where the details of a book come from whose names are not the fields' own."""
 
-
 MATTERS = {"title", "authors", "price", "stock"}
 """A row whose values of these cannot be used is refused."""
 
@@ -104,9 +103,10 @@ class _RefusedError(Exception):
 
 
 def _sentence(error: ErrorDetails) -> str:
-    context = error.get("ctx", {})
-    default = error["msg"].removeprefix("Value error, ")
-    return SENTENCES.get(error["type"], default).format_map(context)
+    sentence = SENTENCES.get(error["type"])
+    if sentence is None:
+        return error["msg"].removeprefix("Value error, ")
+    return sentence.format_map(error["ctx"])
 
 
 class RowReader:
@@ -193,11 +193,12 @@ class _Reading:
     def _leave_out(self, values: dict[str, Any], error: ErrorDetails) -> None:
         """Do without a value that no book here can have, unless it is one that matters."""
         name = str(error["loc"][0])
+        if name not in values:  # a list of names has an error for each
+            return
         header = self._plan.header_of(COLUMNS_OF_DETAILS.get(name) or BookField(name))
         if name in MATTERS:
             raise _RefusedError(f"{header}: {_sentence(error)}.") from None
-        self.repairs.append(Repair(RepairKind.LEFT_OUT, f"{header}: {values[name]}", ""))
-        values[name] = None
+        self.repairs.append(Repair(RepairKind.LEFT_OUT, f"{header}: {values.pop(name)}", ""))
 
     def _must(self, field: BookField, read: Callable[[str], T]) -> T | None:
         """Read a cell that matters: what cannot be understood refuses the row."""

@@ -135,6 +135,7 @@ async def reserve(
     if missing:
         raise ItemsUnavailableError(extra={"items": [{"book_id": book_id} for book_id in missing]})
 
+    refuse_short_stock(offers, quantities)
     total = sum((offers[book].price * copies for book, copies in quantities.items()), ZERO)
     address = request.shipping_address
     order_id = await repository.insert_order(
@@ -174,6 +175,21 @@ async def reserve(
     except ShortStockError as short:
         raise InsufficientStockError(extra=short.extra) from None
     return Reservation(order_id=order_id, charge=payment)
+
+
+def refuse_short_stock(offers: Mapping[int, Offer], quantities: Mapping[int, int]) -> None:
+    """Refuse at a glance what is sold out, before anything is written or locked.
+
+    Only a shortcut for the many who come too late: who passes may still find the last copy gone
+    when the stock itself decides.
+    """
+    short = [
+        {"book_id": book_id, "requested": copies, "available": offers[book_id].on_hand}
+        for book_id, copies in sorted(quantities.items())
+        if offers[book_id].on_hand < copies
+    ]
+    if short:
+        raise InsufficientStockError(extra={"items": short})
 
 
 def replay(order: Order, request_hash: bytes) -> OrderRead:

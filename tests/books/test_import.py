@@ -227,6 +227,21 @@ async def test_a_file_of_isbn_and_stock_alone_counts_the_shelf() -> None:
     ]
 
 
+async def test_a_price_comes_with_the_shops_currency() -> None:
+    await run(HEADER + EMMA + DUNE)
+    report = await import_csv(
+        io.BytesIO(b"isbn,price,stock\n9780141439587,7.99,3\n9780441172719,,0\n"),
+        mapping={},
+        options=ImportOptions(currency="EUR"),
+        on_progress=lambda _: None,
+    )
+    assert counts(report) == (2, 0, 1, 1, 0)
+    assert [(row[5], row[6]) for row in await query(BOOKS)] == [
+        (Decimal("7.99"), "EUR"),
+        (Decimal("9.99"), "USD"),
+    ]
+
+
 async def test_new_books_get_the_default_price_and_stock_and_known_ones_keep_theirs() -> None:
     await run(HEADER + EMMA)
     report = await run(
@@ -369,12 +384,15 @@ async def test_a_removed_book_stays_removed() -> None:
         ("9780141199528,Emma,Jane Austen,9,,1815,2,", 2),
         ("9780141199528,Emma,Jane Austen,9,,1999,1,", 2),
         (",Emma,Jane Austen,9,,1815,1,hardback", 1),
+        (",Emma,Jane Austen,9,,1815,1,", 1),
+        (",Emma,Jane Austen|Fay Weldon,9,,1815,1,", 1),
+        (",Emma,Fay Weldon|Jane Austen,9,,1815,1,", 2),
     ],
 )
 @pytest.mark.parametrize("batches", [1, 2])
 async def test_editions_of_one_work_are_put_together(second: str, works: int, batches: int) -> None:
     header = "isbn,title,author,price,stock,first published,series number,format\n"
-    first = "9780141439587,Emma,Jane Austen,8,,1815,1,\n"
+    first = "9780141439587,Emma,Jane Austen|Fay Weldon,8,,1815,1,\n"
     if "1816" in second:
         first = first.replace("1815,1", ",")
     if batches == 1:
@@ -514,8 +532,9 @@ async def test_a_batch_takes_the_same_number_of_statements_whatever_its_size(
     shop: AsyncEngine,
 ) -> None:
     def file(size: int) -> str:
-        return "title,author,price,genre\n" + "".join(
-            f"Book {size} {number},Author {size} {number},1,Classics\n" for number in range(size)
+        return "title,author,price,genre,publisher\n" + "".join(
+            f"Book {size} {number},Author {size} {number},1,Classics,{'Penguin' * (number % 2)}\n"
+            for number in range(size)
         )
 
     await run(file(2))

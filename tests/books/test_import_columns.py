@@ -40,6 +40,11 @@ def test_a_mapping_counts_more_than_names() -> None:
     assert plan.unused == ("price",)
 
 
+def test_a_mapped_column_is_nothing_else() -> None:
+    plan = plan_columns(["isbn", "price"], {"price": "stock"})
+    assert plan.positions == {BookField.STOCK: 1, BookField.ISBN: 0}
+
+
 @pytest.mark.parametrize(
     ("mapping", "reason"),
     [

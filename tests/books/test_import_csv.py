@@ -79,6 +79,10 @@ def test_delimiters_are_recognised(delimiter: str) -> None:
     assert cells(content) == [["title", "by, or; by\tany"], ["A", "B"]]
 
 
+def test_delimiters_within_quotation_marks_do_not_count() -> None:
+    assert cells(b'"a,b,c";title\n1;2\n') == [["a,b,c", "title"], ["1", "2"]]
+
+
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 def test_line_ends_and_line_numbers(end: str) -> None:
     content = end.join(["", "a,b", "", '"one', 'two",2', " , ", "3,4", ""]).encode()

@@ -34,6 +34,7 @@ HUNGER_GAMES = "9780439023481"
         (["9.78043902348e+12"], None, [RepairKind.ISBN_LOST]),
         (["439023484"], None, [RepairKind.ISBN_LOST]),
         (["0439023483", "9.78055381395e+12"], None, [RepairKind.ISBN_LOST]),
+        (["0439023483", "9.78043902349e+12"], None, [RepairKind.ISBN_LOST]),
         (["9380658797", "97893806587.0"], None, [RepairKind.ISBN_LOST]),
         # 081297106X, its check digit replaced; the float has the same twelve digits
         (["812971060", "9.78081297106e+12"], "9780812971064", [RepairKind.ISBN_CHECK_DIGIT]),

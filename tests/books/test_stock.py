@@ -5,15 +5,15 @@ from datetime import UTC, datetime
 
 import pytest
 import pytest_asyncio
-from sqlalchemy import delete, select, update
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 
 from app.books import stock
 from app.books.errors import BookNotFoundError, InsufficientStockError, NotReservedError
-from app.books.models import Book, Stock, Work
+from app.books.models import Stock
 from app.books.service import delete_book
 from app.jobs.models import OutboxEvent
-from tests.factories import make_book
+from tests.factories import empty_every_table, make_book
 
 UNKNOWN = 2**31 - 1
 BUYERS = 12
@@ -112,9 +112,7 @@ async def sessions(test_engine: AsyncEngine) -> AsyncIterator[async_sessionmaker
     """Sessions with connections of their own; what they write is removed afterwards."""
     factory = async_sessionmaker(test_engine, expire_on_commit=False)
     yield factory
-    async with factory.begin() as session:
-        for model in (OutboxEvent, Stock, Book, Work):
-            await session.execute(delete(model))
+    await empty_every_table(test_engine)
 
 
 @pytest.mark.parametrize("copies", [1, 5, 11])

@@ -26,8 +26,7 @@ from app.notifications.service import write_mail
 from app.orders.events import OrderConfirmed
 from app.orders.models import Order, OrderLine, OrderStatus, Payment, PaymentStatus
 from app.prebooks.models import Prebook, PrebookStatus
-from app.registry import Base
-from tests.factories import make_book, make_user
+from tests.factories import empty_every_table, make_book, make_user
 from tests.journeys.conftest import Mailbox
 from tests.live import free_port
 
@@ -37,9 +36,7 @@ async def committed(test_engine: AsyncEngine) -> AsyncIterator[AsyncSession]:
     """A session that commits for real, as handlers do; the tables are emptied afterwards."""
     async with async_sessionmaker(test_engine, expire_on_commit=False)() as session:
         yield session
-    names = ", ".join(table.name for table in Base.metadata.sorted_tables)
-    async with test_engine.begin() as connection:
-        await connection.execute(text(f"TRUNCATE {names}, procrastinate_jobs CASCADE"))
+    await empty_every_table(test_engine)
 
 
 async def make_order(session: AsyncSession) -> int:

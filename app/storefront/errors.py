@@ -34,7 +34,8 @@ BUSY = Words(
 async def lead_to_sign_in(request: Request, error: Exception) -> Response:
     """Send a browser to the form for signing in, and back to where it was."""
     del error
-    back = request.url.path if request.method == "GET" else "/"
+    here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    back = here if request.method == "GET" else "/"
     return RedirectResponse(f"/sign-in?{urlencode({'next': back})}", 303)
 
 

@@ -177,3 +177,28 @@ async def test_version(live_database: str) -> None:
     assert re.fullmatch(
         r"\d+\.\d+\.\d+\n", await run_command("version", database_url=live_database)
     )
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"ENV": "production"}, "SECRET_KEY must be set to at least 32 random bytes"),
+        ({"ENV": "production", "SECRET_KEY": "swordfish"}, "SECRET_KEY must be set"),
+        ({"SMTP_PORT": "swordfish"}, "SMTP_PORT Input should be a valid integer"),
+    ],
+)
+async def test_wrong_settings_are_named_and_not_repeated(
+    settings: dict[str, str], words: str
+) -> None:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "app.cli", "serve"),
+        cwd=PROJECT,
+        env=os.environ | settings,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    output = (await process.communicate())[0].decode()
+    assert process.returncode == 1
+    assert words in output
+    assert "swordfish" not in output
+    assert "Traceback" not in output

@@ -6,7 +6,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 LOCAL_DIRECTORY = Path(os.environ.get("LOCAL_DIRECTORY", "var"))
@@ -122,5 +122,16 @@ class Settings(BaseSettings):
 
 @lru_cache
 def get_settings() -> Settings:
-    """Return the settings, read at the first call and kept."""
-    return Settings()
+    """Return the settings, read at the first call and kept.
+
+    Raises:
+        SystemExit: a setting is wrong; the message names it and repeats no value.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        faults = [
+            " ".join([*(str(part).upper() for part in fault["loc"]), fault["msg"]])
+            for fault in error.errors()
+        ]
+        raise SystemExit("\n".join(["Bookstore cannot start:", *faults])) from None

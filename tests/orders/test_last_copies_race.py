@@ -1,6 +1,7 @@
 """Sixty-four buyers over real sockets want the last five copies."""
 
 import asyncio
+import os
 from collections import Counter
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from tests.live import LiveShop, live_shop, plain_url
 
 BUYERS = 64
 COPIES = 5
-ROUNDS = 20
+ROUNDS = int(os.environ.get("RACE_ROUNDS", "20"))
 
 
 async def prepare_buyers(connection: asyncpg.Connection) -> list[int]:

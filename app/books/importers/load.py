@@ -16,7 +16,7 @@ from itertools import islice
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import delete, exists, func, insert, select
 from sqlalchemy.dialects.postgresql import insert as insert_or
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -225,9 +225,9 @@ async def _update_books(
 ) -> list[Landing | Refusal]:
     """Make known books, by id, what the rows say, and write nothing where they say nothing new."""
     edition = aliased(Book)
-    oldest = select(func.min(edition.id)).where(edition.work_id == Book.work_id).scalar_subquery()
+    older = exists().where(edition.work_id == Book.work_id, edition.id < Book.id)
     statement = (
-        select(Book, Work, Stock.on_hand, oldest)
+        select(Book, Work, Stock.on_hand, ~older)
         .join(Book.work)
         .join(Book.stock)
         .where(Book.id.in_(rows))
@@ -237,13 +237,13 @@ async def _update_books(
     results: list[Landing | Refusal] = []
     counts: dict[int, int] = {}
     people: dict[int, People] = {}
-    for book, work, on_hand, oldest_id in await session.execute(statement):
+    for book, work, on_hand, is_oldest in await session.execute(statement):
         row = rows[book.id]
         if book.deleted_at is not None:
             results.append(Refusal(row.line, row.reference, REMOVED))
             continue
         is_changed = _change(book, _facts(BOOK_FACTS, row.book) | _money(row.book, options))
-        if book.id == oldest_id:
+        if is_oldest:
             is_changed |= _change(work, _facts(WORK_FACTS, row.book) | _genre(row.book, genres))
             present = _people(work)
             wanted = {**present, **row.book.people}

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import Text, any_, cast, func, select, true
+from sqlalchemy import Text, any_, cast, func, select
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -133,22 +133,18 @@ async def _works_by_title(session: AsyncSession, titles: Collection[str]) -> lis
         .limit(1)
         .scalar_subquery()
     )
-    folded_title = func.search_fold(Work.title)
     statement = (
         select(
             Work.id,
             Work.first_published,
             Work.series_number,
             Work.title,
-            folded_title,
+            Work.folded_title,
             first_author,
         )
-        .where(folded_title == any_(cast(sorted(titles), ARRAY(Text))))
+        .where(Work.folded_title == any_(cast(sorted(titles), ARRAY(Text))))
         .order_by(Work.id)
     )
-    # In a young table the planner takes hundreds of titles for all there are, and would fold each
-    # row's title, which is slow, rather than look up the index of folded titles.
-    await session.execute(select(func.set_config("enable_seqscan", "off", true())))
     return [
         _Namesake(KnownWork(work_id, year, number), title, folded, author or "")
         for work_id, year, number, title, folded, author in await session.execute(statement)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from enum import Enum, auto
-from functools import cache
+from functools import cache, lru_cache
 
 from babel import Locale
 from babel.core import get_global
@@ -331,17 +331,22 @@ def _language_names() -> dict[str, str]:
     return {str(name).casefold(): str(code) for code, name in names.items()}
 
 
+@lru_cache(maxsize=1000)
+def _language_code(name: str) -> str | None:
+    primary = name.replace("_", "-").partition("-")[0]
+    aliases = get_global("language_aliases")
+    code = _language_names().get(name) or str(aliases.get(primary, primary))
+    return code if code in Locale("en").languages else None
+
+
 def read_language(text: str, repairs: list[Repair]) -> str:
     """Return the usual code of a language: ``en`` for eng, en-US, EN_gb and English.
 
     Raises:
         ValueError: no such language.
     """
-    name = text.strip().casefold()
-    primary = name.replace("_", "-").partition("-")[0]
-    aliases = get_global("language_aliases")
-    code = _language_names().get(name) or str(aliases.get(primary, primary))
-    if code not in Locale("en").languages:
+    code = _language_code(text.strip().casefold())
+    if code is None:
         raise ValueError(f"{text} is no language")
     if code != text:
         repairs.append(Repair(RepairKind.LANGUAGE, text, code))

@@ -13,7 +13,7 @@ from app.core.config import Settings, get_settings
 from app.core.exceptions import ErrorResponder
 from app.core.logging import configure_logging
 from app.core.middleware import BodyGuard, RequestContext, SecurityHeaders
-from app.db.session import dispose_engine
+from app.db.session import dispose_engine, open_connections
 from app.integrations.payments.demo import DemoGateway
 from app.registry import API_ROUTERS, PAGE_ROUTERS
 from app.storefront.errors import error_page, lead_to_sign_in
@@ -31,7 +31,8 @@ Every error is `{"detail", "code"}`, with `"field"` where one input is to blame.
 
 @asynccontextmanager
 async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-    """Run the worker beside the server where the settings ask for it, and close what was opened."""
+    """Be ready before the first request; run the worker beside the server where settings say so."""
+    await open_connections()
     stop = asyncio.Event()
     worker = asyncio.create_task(work(stop)) if get_settings().worker_in_process else None
     yield

@@ -5,6 +5,7 @@ Nobody but this module commits. A request's transaction is committed by ``get_db
 (checkout) by ``transactional``.
 """
 
+import asyncio
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -13,6 +14,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import (
+    AsyncConnection,
     AsyncEngine,
     AsyncSession,
     async_sessionmaker,
@@ -65,6 +67,21 @@ def use_database(url: str) -> None:
     os.environ["DATABASE_URL"] = url
     get_settings.cache_clear()
     AsyncSessionLocal.configure(bind=create_engine(get_settings()))
+
+
+async def open_connections() -> None:
+    """Fill the pool, so that the first to come need not wait while connections are made.
+
+    Only a head start: a database that is away is not waited for, and is found at the first use.
+    """
+    bound: AsyncEngine = AsyncSessionLocal.kw["bind"]
+    opened = await asyncio.gather(
+        *(bound.connect().start() for _ in range(get_settings().database_pool_size)),
+        return_exceptions=True,
+    )
+    for connection in opened:
+        if isinstance(connection, AsyncConnection):
+            await connection.close()
 
 
 async def dispose_engine() -> None:

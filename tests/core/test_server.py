@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import httpx
+import pytest
 
 from tests.live import LiveShop, live_shop
 
@@ -61,6 +62,7 @@ async def test_hostile_requests_over_the_wire(live_database: str, tmp_path: Path
             assert (await client.get("/health")).status_code == 200
 
 
+@pytest.mark.alone
 async def test_tricklers_do_not_keep_others_waiting(live_database: str, tmp_path: Path) -> None:
     settings = {"BODY_DEADLINE_SECONDS": "3"}
     with live_shop(live_database, tmp_path, workers=1, settings=settings) as shop:

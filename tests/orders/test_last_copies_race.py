@@ -3,10 +3,13 @@
 import asyncio
 import os
 from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import asyncpg
 import httpx
+import pytest
 
 from tests.live import LiveShop, live_shop, plain_url
 
@@ -46,6 +49,7 @@ async def prepare_round(connection: asyncpg.Connection, buyers: list[int]) -> in
     return book_id
 
 
+@pytest.mark.alone
 async def test_exactly_the_copies_that_are_there_are_sold(
     live_database: str, tmp_path: Path
 ) -> None:
@@ -53,18 +57,19 @@ async def test_exactly_the_copies_that_are_there_are_sold(
     try:
         buyers = await prepare_buyers(connection)
         with live_shop(live_database, tmp_path, workers=3) as shop:
-            for _ in range(ROUNDS):
-                book_id = await prepare_round(connection, buyers)
-                answers = await buy_all_at_once(shop, buyers)
-                assert answers == {
-                    (201, None): COPIES,
-                    (409, "ORDER_INSUFFICIENT_STOCK"): BUYERS - COPIES,
-                }
-                stock = await connection.fetchrow(
-                    "SELECT on_hand, reserved, sold FROM stock WHERE book_id = $1", book_id
-                )
-                assert stock is not None
-                assert dict(stock) == {"on_hand": 0, "reserved": 0, "sold": COPIES}
+            async with sockets_of(shop, buyers) as clients:
+                for _ in range(ROUNDS):
+                    book_id = await prepare_round(connection, buyers)
+                    answers = await buy_all_at_once(clients)
+                    assert answers == {
+                        (201, None): COPIES,
+                        (409, "ORDER_INSUFFICIENT_STOCK"): BUYERS - COPIES,
+                    }
+                    stock = await connection.fetchrow(
+                        "SELECT on_hand, reserved, sold FROM stock WHERE book_id = $1", book_id
+                    )
+                    assert stock is not None
+                    assert dict(stock) == {"on_hand": 0, "reserved": 0, "sold": COPIES}
         paid = await connection.fetchrow(
             "SELECT count(*) FILTER (WHERE o.status = 'confirmed') AS orders, "
             "count(*) FILTER (WHERE p.status = 'captured') AS payments, count(*) AS rows "
@@ -81,19 +86,24 @@ async def test_exactly_the_copies_that_are_there_are_sold(
         await connection.close()
 
 
-async def buy_all_at_once(shop: LiveShop, buyers: list[int]) -> Counter[tuple[int, str | None]]:
-    """Let every buyer check out at the same moment, each on a socket of their own."""
-    start = asyncio.Event()
+@asynccontextmanager
+async def sockets_of(shop: LiveShop, buyers: list[int]) -> AsyncIterator[list[httpx.AsyncClient]]:
+    """Have a client of every buyer's own, so that nobody waits for another's socket."""
+    async with AsyncExitStack() as stack:
+        clients = []
+        for user_id in buyers:
+            headers = {"Authorization": f"Bearer {shop.access_token(user_id)}"}
+            client = httpx.AsyncClient(base_url=shop.base_url, headers=headers, timeout=60)
+            clients.append(await stack.enter_async_context(client))
+        yield clients
 
-    async def buy(user_id: int) -> tuple[int, str | None]:
-        headers = {"Authorization": f"Bearer {shop.access_token(user_id)}"}
-        async with httpx.AsyncClient(base_url=shop.base_url, timeout=60) as client:
-            await client.get("/health")  # the socket is open before the race begins
-            await start.wait()
-            response = await client.post("/api/v1/orders/checkout", json={}, headers=headers)
+
+async def buy_all_at_once(clients: Sequence[httpx.AsyncClient]) -> Counter[tuple[int, str | None]]:
+    """Let every buyer check out at the same moment; their sockets are open before."""
+
+    async def buy(client: httpx.AsyncClient) -> tuple[int, str | None]:
+        response = await client.post("/api/v1/orders/checkout", json={})
         return response.status_code, response.json().get("code")
 
-    race = [asyncio.create_task(buy(user_id)) for user_id in buyers]
-    await asyncio.sleep(0.2)
-    start.set()
-    return Counter(await asyncio.gather(*race))
+    await asyncio.gather(*(client.get("/health") for client in clients))
+    return Counter(await asyncio.gather(*map(buy, clients)))

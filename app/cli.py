@@ -288,7 +288,7 @@ def main() -> None:
 
 
 def _fail(words: str) -> NoReturn:
-    err.print(f"bookstore: {words}", markup=False)
+    err.print(f"bookstore: {words}", markup=False, soft_wrap=True)
     raise SystemExit(1)
 
 

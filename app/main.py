@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 
+import structlog
 from fastapi import FastAPI, Request
 from starlette.types import Receive, Scope, Send
 
@@ -22,6 +23,8 @@ from app.users.errors import SignInRequiredError
 from app.users.service import authenticate
 from app.worker import work
 
+log = structlog.get_logger(__name__)
+
 DESCRIPTION = """
 The shop as JSON. Read the catalogue freely; sign in at `/api/v1/auth/login` for the rest.
 
@@ -33,13 +36,33 @@ Every error is `{"detail", "code"}`, with `"field"` where one input is to blame.
 async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
     """Be ready before the first request; run the worker beside the server where settings say so."""
     await open_connections()
+    try:
+        async with worker_beside() if get_settings().worker_in_process else nullcontext():
+            yield
+    finally:
+        await dispose_engine()
+
+
+@asynccontextmanager
+async def worker_beside() -> AsyncIterator[None]:
+    """Run the worker for the time of the block, and let it finish its jobs.
+
+    One that fails is told of at once, and takes neither the server nor its end with it.
+    """
     stop = asyncio.Event()
-    worker = asyncio.create_task(work(stop)) if get_settings().worker_in_process else None
-    yield
-    stop.set()
-    if worker is not None:
-        await worker
-    await dispose_engine()
+    worker = asyncio.create_task(work(stop))
+    worker.add_done_callback(tell_of_failure)
+    try:
+        yield
+    finally:
+        stop.set()
+        await asyncio.wait({worker})
+
+
+def tell_of_failure(worker: asyncio.Task[None]) -> None:
+    """Log why the worker ended, unless it was told to."""
+    if not worker.cancelled() and (error := worker.exception()) is not None:
+        log.error("worker failed: no job runs until the next start", exc_info=error)
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:

@@ -6,13 +6,13 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from app.db.embedded import EmbeddedPostgres
+from app.server import answers
 from bench import load, pgbench
 from bench.data import DATABASE, checkpoint, connect, reset_baskets
 from bench.load import Load, Plan
@@ -163,9 +163,7 @@ async def _count_effects(server: EmbeddedPostgres, workload: Workload) -> list[i
 def _wait_until_it_answers(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
-        try:
-            with urllib.request.urlopen(f"http://{HOST}:{port}/health", timeout=1):
-                return
-        except OSError:
-            time.sleep(0.1)
+        if answers(f"http://{HOST}:{port}"):
+            return
+        time.sleep(0.1)
     raise RuntimeError(f"The shop does not answer:\n{log.read_text()[-2000:]}")

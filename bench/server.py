@@ -6,11 +6,9 @@
 import sys
 
 from fastapi.routing import APIRoute
-from granian import Granian
-from granian.constants import Interfaces
-from granian.log import LogLevels
 
 from app.main import create_app
+from app.server import serve
 
 HOST = "127.0.0.1"
 BARE_PATH = "/bench/bare"
@@ -29,16 +27,7 @@ app.router.routes.insert(0, APIRoute(BARE_PATH, bare))
 def main() -> None:
     """Serve until told to stop, with the settings of ``bookstore serve``."""
     port, workers = map(int, sys.argv[1:])
-    Granian(
-        "bench.server:app",
-        address=HOST,
-        port=port,
-        interface=Interfaces.ASGI,
-        workers=workers,
-        websockets=False,
-        respawn_failed_workers=True,
-        log_level=LogLevels.warning,
-    ).serve()
+    serve("bench.server:app", host=HOST, port=port, workers=workers)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from app.books.models import Book, Stock, Work
 from app.core.config import get_settings
 from app.core.security import Role, encode_access_token
+from app.db.session import session_scope
 from app.registry import Base
 from app.users.models import User
 
@@ -77,3 +78,10 @@ async def empty_every_table(engine: AsyncEngine) -> None:
     names = ", ".join(table.name for table in Base.metadata.sorted_tables)
     async with engine.begin() as connection:
         await connection.execute(text(f"TRUNCATE {names}, procrastinate_jobs CASCADE"))
+
+
+async def terminate_backend(session: AsyncSession) -> None:
+    """End the session's connection from the server's side, as a restart of the server does."""
+    pid = await session.scalar(text("SELECT pg_backend_pid()"))
+    async with session_scope() as other:
+        await other.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": pid})

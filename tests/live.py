@@ -30,6 +30,21 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def hold_port() -> socket.socket:
+    """Return a socket on a port that nobody else is given while it is open.
+
+    It does not listen, and the shop's server shares ports: it gets every connection. Two servers
+    on one port would share them in silence, each other's tests' included.
+    """
+    holder = socket.socket()
+    if hasattr(socket, "SO_REUSEPORT"):
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    else:  # pragma: no cover (Windows)
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    holder.bind(("127.0.0.1", 0))
+    return holder
+
+
 class ShopProcess:
     """A process of the shop, started from the command line as its operator would."""
 
@@ -90,7 +105,8 @@ class LiveShop:
     ) -> None:
         self.database_url = database_url
         self.directory = directory
-        self.port = free_port()
+        self._holder = hold_port()
+        self.port = int(self._holder.getsockname()[1])
         self.base_url = f"http://127.0.0.1:{self.port}"
         self.settings = {
             "PUBLIC_URL": self.base_url,
@@ -103,7 +119,17 @@ class LiveShop:
             log=directory / "server.log",
             settings=self.settings,
         )
-        self._wait()
+        try:
+            self._wait()
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> int:
+        """Ask the server to end, give the port back, and return the server's exit code."""
+        code = self.server.stop()
+        self._holder.close()
+        return code
 
     def start_worker(self, name: str = "worker") -> ShopProcess:
         """Start a process that runs jobs; the caller ends it."""
@@ -147,7 +173,7 @@ def live_shop(
     try:
         yield shop
     finally:
-        code = shop.server.stop()
+        code = shop.stop()
     assert code == 0, shop.server.output()
 
 

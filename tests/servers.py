@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import asyncpg
+import pytest
 from sqlalchemy import URL, make_url
 
 from app.db.embedded import EmbeddedPostgres
@@ -17,8 +18,18 @@ PROJECT = Path(__file__).parents[1]
 
 
 def configured_url() -> URL:
-    """Return the URL from ``TEST_DATABASE_URL``, else the one that the compose file serves."""
-    return make_url(os.environ.get("TEST_DATABASE_URL", DEFAULT_URL))
+    """Return the URL from ``TEST_DATABASE_URL``, else the one that the compose file serves.
+
+    Raises:
+        pytest.UsageError: its name does not say that it is for tests, which drop all tables.
+    """
+    url = make_url(os.environ.get("TEST_DATABASE_URL", DEFAULT_URL))
+    if "test" not in (url.database or ""):
+        raise pytest.UsageError(
+            f"TEST_DATABASE_URL names the database {url.database!r}. The tests drop every table in "
+            'theirs, so they take only one with "test" in its name.'
+        )
+    return url
 
 
 async def answers(url: URL) -> bool:
@@ -35,7 +46,8 @@ def start_if_nothing_answers() -> EmbeddedPostgres | None:
 
     The chosen URL is put into the environment, for the processes that run tests in parallel.
     """
-    if "TEST_DATABASE_URL" in os.environ or asyncio.run(answers(configured_url())):
+    url = configured_url()
+    if "TEST_DATABASE_URL" in os.environ or asyncio.run(answers(url)):
         return None
     server = EmbeddedPostgres(
         PROJECT / "var" / "test-postgres", preferred_port=5433, password="postgres"

@@ -4,14 +4,19 @@ import asyncio
 import os
 import re
 import signal
+import socket
+import stat
 import sys
 from pathlib import Path
 
 import httpx
 import pytest
+from sqlalchemy import make_url
+from sqlalchemy.ext.asyncio import AsyncEngine
 
+from app import cli, local, server
 from tests.live import free_port
-from tests.servers import PROJECT, run_command
+from tests.servers import PROJECT, drop_database, make_database, run_command
 
 BOOKS = b"isbn13,title,author,price,stock\n9780141439518,Emma,Jane Austen,7.99,3\n,,x,1.00,1\n"
 
@@ -91,18 +96,158 @@ async def test_a_database_that_is_away_is_one_sentence() -> None:
     assert "The database does not answer" in words
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("user", "create-admin", "a@example.com"),
+        ("db", "migrate"),
+        ("import", "csv", "-", "--default-price", "1.00"),
+    ],
+)
+@pytest.mark.parametrize("fault", ["wrong password", "no such database", "dead port"])
+async def test_a_database_that_cannot_be_had_is_one_sentence(
+    live_database: str, arguments: tuple[str, ...], fault: str
+) -> None:
+    right = make_url(live_database)
+    url, words = {
+        "wrong password": (right.set(password="swordfish"), "does not let us in"),
+        "no such database": (right.set(database="no_test"), "does not let us in"),
+        "dead port": (right.set(port=free_port()), "does not answer"),
+    }[fault]
+    stdin = b"a long password\n" if arguments[0] == "user" else BOOKS
+    output = await run_badly(
+        *arguments, database_url=url.render_as_string(hide_password=False), stdin=stdin
+    )
+    assert f"bookstore: The database {words} (" in output
+    assert "swordfish" not in output
+    assert output.count("bookstore: ") == 1
+
+
+async def test_a_database_without_tables_is_one_sentence(test_engine: AsyncEngine) -> None:
+    del test_engine  # it makes sure of the server
+    url = await make_database("bare")
+    output = await run_badly(
+        *("user", "create-admin", "a@example.com"), database_url=url, stdin=b"a long password\n"
+    )
+    assert output == (
+        "bookstore: The database has no tables of this release yet. Try: bookstore db migrate.\n"
+    )
+    await drop_database(url)
+
+
+async def test_an_address_that_cannot_be_served_is_one_sentence(live_database: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        for arguments, words in (
+            (("serve", "--port", port), f"port {port} of 127.0.0.1"),
+            (("serve", "--host", "localhost"), "'localhost' is no IP address"),
+            (("serve", "--host", "192.0.2.1"), "Nobody can listen on port 8000 of 192.0.2.1: "),
+        ):
+            assert words in await run_badly(*arguments, database_url=live_database)
+
+
+async def test_a_report_that_cannot_be_written_is_one_sentence(live_database: str) -> None:
+    output = await run_badly(
+        *("import", "csv", "-", "--report", "/nowhere/refused.csv"),
+        database_url=live_database,
+        stdin=BOOKS,
+    )
+    assert "bookstore: [Errno 2] No such file or directory: '/nowhere/refused.csv'" in output
+
+
+async def test_a_postgresql_that_does_not_start_is_one_sentence(tmp_path: Path) -> None:
+    directory = tmp_path / "var"
+    environment = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"} | {
+        "LOCAL_DIRECTORY": str(directory)
+    }
+
+    async def run(*arguments: str) -> tuple[int | None, str]:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "app.cli", "db", *arguments),
+            cwd=PROJECT,
+            env=environment,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        output, _ = await process.communicate()
+        return process.returncode, output.decode()
+
+    assert (await run("up"))[0] == 0
+    assert (await run("down"))[0] == 0
+    with (directory / "postgres" / "cluster" / "data" / "postgresql.conf").open("a") as file:
+        file.write("colour = blue\n")
+    code, output = await run("up")
+    assert code == 1
+    assert "bookstore: PostgreSQL does not start." in output
+    assert "Traceback" not in output
+
+
+def test_a_shop_that_does_not_open_is_not_announced(capsys: pytest.CaptureFixture[str]) -> None:
+    cli._announce(f"http://127.0.0.1:{free_port()}", None, patience=0.0)
+    printed = capsys.readouterr()
+    assert "is open" not in printed.out
+    assert "The shop does not answer at http://127.0.0.1:" in printed.err
+    assert "server.log" in printed.err
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:8000"),
+        ("192.0.2.7", "http://192.0.2.7:8000"),
+        ("0.0.0.0", "http://127.0.0.1:8000"),  # noqa: S104 (nobody binds here)
+        ("::", "http://[::1]:8000"),
+    ],
+)
+def test_what_is_announced_can_be_reached(host: str, url: str) -> None:
+    assert server.base_url(host, 8000) == url
+
+
+def test_the_next_free_port_is_taken() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert server.free_port("127.0.0.1", port) > port
+        with pytest.raises(server.CannotListenError, match="in use"):
+            server.refuse_taken_address("127.0.0.1", port)
+    assert server.free_port("127.0.0.1", port) == port
+    with pytest.raises(server.CannotListenError, match=r"Nobody can listen on 192\.0\.2\.1: "):
+        server.free_port("192.0.2.1", port)
+
+
+def test_local_settings_are_replaced_as_a_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who has opened the file before reads what was in it before."""
+    file = tmp_path / "local.env"
+    monkeypatch.setattr(local, "LOCAL_DIRECTORY", tmp_path)
+    monkeypatch.setattr(local, "LOCAL_SETTINGS_FILE", file)
+    local.write_local_settings("postgresql+asyncpg://first")
+    before = file.read_text(encoding="utf-8")
+    with file.open(encoding="utf-8") as reader:
+        local.write_local_settings("postgresql+asyncpg://second")
+        assert reader.read() == before
+    after = file.read_text(encoding="utf-8")
+    assert after == before.replace("first", "second")
+    assert after.startswith("DATABASE_URL=postgresql+asyncpg://second\nSECRET_KEY=")
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert [path.name for path in tmp_path.iterdir()] == ["local.env"]
+
+
 async def test_demo_opens_a_stocked_shop_and_closes_cleanly(tmp_path: Path) -> None:
     """From nothing: its own database, admin, books, server and worker; twice."""
     environment = {
         name: value
         for name, value in os.environ.items()
         if name not in {"DATABASE_URL", "TEST_DATABASE_URL"}
-    } | {"LOCAL_DIRECTORY": str(tmp_path / "var")}
+    } | {
+        "LOCAL_DIRECTORY": str(tmp_path / "var"),
+        "http_proxy": "http://127.0.0.1:9",  # knows nothing of the shop
+    }
     password = ""
-    for start in ("first", "second"):
+    for start, host in (("first", "127.0.0.1"), ("second", "0.0.0.0")):  # noqa: S104 (a demo may be shown to others)
         port = free_port()
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "app.cli", "demo", "--port", str(port)),
+            *(sys.executable, "-m", "app.cli", "demo", "--host", host, "--port", str(port)),
             cwd=PROJECT,
             env=environment,
             stdout=asyncio.subprocess.PIPE,
@@ -127,7 +272,7 @@ async def test_demo_opens_a_stocked_shop_and_closes_cleanly(tmp_path: Path) -> N
             assert "with the password of the first start" in printed
             assert password not in printed
         login = {"email": "admin@example.com", "password": password}
-        async with httpx.AsyncClient(base_url=f"{address}/api/v1") as client:
+        async with httpx.AsyncClient(base_url=f"{address}/api/v1", trust_env=False) as client:
             assert (await client.post("/auth/login", json=login)).status_code == 200
             assert (await client.get("/books")).json()["total"] >= 300
         os.killpg(process.pid, signal.SIGINT)

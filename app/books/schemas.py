@@ -9,7 +9,7 @@ from pydantic import Field, computed_field, field_validator, model_validator
 
 from app.books.models import BookFormat, ContributorRole
 from app.core.pagination import Page, PageQuery
-from app.core.schemas import Id, Optional, Price, ReadModel, Text, WriteModel
+from app.core.schemas import EmptyAsNone, Id, Price, ReadModel, Text, WriteModel
 
 MAX_QUANTITY = 1_000_000
 MAX_PAGES = 2**15 - 1
@@ -51,7 +51,7 @@ class BookQuery(PageQuery):
 
     q: Annotated[
         Text | None,
-        Optional,
+        EmptyAsNone,
         Field(
             description="Words of title, author or series, or an ISBN. Case, accents and "
             "punctuation do not matter, the last word may be unfinished, and spelling is "
@@ -59,22 +59,22 @@ class BookQuery(PageQuery):
             examples=["pride prejud"],
         ),
     ] = None
-    genre_id: Annotated[Id | None, Optional] = None
+    genre_id: Annotated[Id | None, EmptyAsNone] = None
     author: Annotated[
         Text | None,
-        Optional,
+        EmptyAsNone,
         Field(description="Words, or their beginnings, of the author's name."),
     ] = None
-    min_price: Annotated[PriceLimit | None, Optional] = None
-    max_price: Annotated[PriceLimit | None, Optional] = None
+    min_price: Annotated[PriceLimit | None, EmptyAsNone] = None
+    max_price: Annotated[PriceLimit | None, EmptyAsNone] = None
     sort: Annotated[
         BookSort | None,
-        Optional,
+        EmptyAsNone,
         Field(description="By default relevance for a search, else bestselling."),
     ] = None
     sort_dir: Annotated[
         SortDirection | None,
-        Optional,
+        EmptyAsNone,
         Field(
             description="By default titles from A and prices from the lowest, everything else "
             "from the highest or newest. Relevance knows one direction."
@@ -202,7 +202,7 @@ class BookDetails(WriteModel):
     subtitle: Line | None = None
     series: Line | None = None
     series_number: Annotated[Text, Field(min_length=1, max_length=20)] | None = None
-    isbn: Annotated[IsbnText | None, Optional] = None
+    isbn: Annotated[IsbnText | None, EmptyAsNone] = None
     genre_id: Id | None = None
     description: Prose | None = None
     cover_image_url: ImageUrl | None = None

@@ -81,6 +81,8 @@ async def list_books(session: AsyncSession, *, query: BookQuery) -> BookPage:
     tells. A search for which nothing is found is repeated with its spelling repaired.
     """
     author = await search.split_words(session, query.author) if query.author else ()
+    if query.author and not author:  # nothing but punctuation is nobody's name
+        return BookPage(items=[], total=0, total_is_exact=True, page=query.page, size=query.size)
     books = BookFilter(
         author=search.author_query(author),
         genre_id=query.genre_id,

@@ -80,6 +80,12 @@ async def add_quantities(
     )
 
 
+async def find_book(session: AsyncSession, *, owner: CartOwner, item_id: int) -> int | None:
+    """Return which book an item is; ``None`` when it is no item of this basket."""
+    statement = select(CartItem.book_id).join(Cart).where(CartItem.id == item_id, owned_by(owner))
+    return (await session.scalars(statement)).one_or_none()
+
+
 async def update_item(
     session: AsyncSession,
     *,

@@ -75,10 +75,14 @@ async def update_item(
         BookNotFoundError: the book is no longer sold.
         BookOutOfStockError: fewer copies are in stock.
     """
-    item = await repository.update_item(session, owner=owner, item_id=item_id, quantity=quantity)
-    if item is None:
+    book_id = await repository.find_book(session, owner=owner, item_id=item_id)
+    if book_id is None:
         raise CartItemNotFoundError
-    return _read(item, await _offer_in_stock(session, book_id=item.book_id, quantity=quantity))
+    offer = await _offer_in_stock(session, book_id=book_id, quantity=quantity)
+    item = await repository.update_item(session, owner=owner, item_id=item_id, quantity=quantity)
+    if item is None:  # taken out since
+        raise CartItemNotFoundError
+    return _read(item, offer)
 
 
 async def remove_item(session: AsyncSession, *, owner: CartOwner, item_id: int) -> None:

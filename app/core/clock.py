@@ -11,5 +11,10 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-Now = Annotated[datetime, Depends(utc_now)]
+async def request_time() -> datetime:
+    """Return the present moment. Asynchronous, since FastAPI runs what is not in a thread."""
+    return utc_now()
+
+
+Now = Annotated[datetime, Depends(request_time)]
 """The moment of the request, for services that take ``now``."""

@@ -8,9 +8,15 @@ from typing import Annotated, Self
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
 
 LOCAL_DIRECTORY = Path(os.environ.get("LOCAL_DIRECTORY", "var"))
-"""Everything that a local shop keeps: its database, its secrets, its mail folder."""
+"""Everything that a local shop keeps: its database, its secrets, its mail folder.
+
+Below the folder that a command is started in, unless said otherwise: a shop belongs to its folder,
+and two folders are two shops.
+"""
 
 LOCAL_SETTINGS_FILE = LOCAL_DIRECTORY / "local.env"
 """Written by ``bookstore db up`` and ``bookstore demo``: where the database listens, the secret."""
@@ -39,13 +45,18 @@ class Settings(BaseSettings):
     """All settings of the application. A name in capitals is the environment variable."""
 
     model_config = SettingsConfigDict(
-        env_file=(LOCAL_SETTINGS_FILE, ".env"), env_file_encoding="utf-8", extra="ignore"
+        env_file=(LOCAL_SETTINGS_FILE, ".env"),
+        env_file_encoding="utf-8",
+        extra="ignore",
+        hide_input_in_errors=True,
     )
 
     env: Environment = Environment.DEVELOPMENT
     secret_key: SecretStr = SecretStr(DEFAULT_SECRET)
 
-    database_url: str = "postgresql+asyncpg://postgres:postgres@localhost:5432/bookstore_dev"
+    database_url: Annotated[str, Field(repr=False)] = (
+        "postgresql+asyncpg://postgres:postgres@localhost:5432/bookstore_dev"
+    )
     database_pool_size: Annotated[int, Field(ge=1, le=100)] = 5
     database_pool_wait_seconds: Annotated[float, Field(gt=0)] = 2.0
     database_statement_timeout_seconds: Annotated[float, Field(gt=0)] = 10.0
@@ -83,13 +94,20 @@ class Settings(BaseSettings):
     @field_validator("database_url")
     @classmethod
     def _use_asyncpg(cls, url: str) -> str:
-        """Name the driver: other programs write ``postgres://``, which means another one here."""
-        scheme, separator, rest = url.partition("://")
-        if scheme in {"postgres", "postgresql"}:
-            return f"postgresql+asyncpg{separator}{rest}"
-        if scheme != "postgresql+asyncpg":
+        """Say it as asyncpg does: others write ``postgres://``, which means another driver here."""
+        scheme, _, rest = url.partition("://")
+        if scheme not in {"postgres", "postgresql", "postgresql+asyncpg"}:
             raise ValueError("must be a postgresql:// URL")
-        return url
+        named = f"postgresql+asyncpg://{rest}"
+        try:
+            parsed = make_url(named)
+        except (ArgumentError, ValueError):  # their messages repeat it, password and all
+            raise ValueError("must be a postgresql:// URL") from None
+        query = dict(parsed.query)
+        if "sslmode" in query:  # libpq's word, which asyncpg's driver calls by another
+            query["ssl"] = query.pop("sslmode")
+            return parsed.set(query=query).render_as_string(hide_password=False)
+        return named
 
     @field_validator("public_url")
     @classmethod

@@ -12,10 +12,12 @@ from fastapi import Depends, Request, Response
 from itsdangerous import BadSignature, URLSafeSerializer
 
 from app.core.config import Settings
+from app.core.cookies import Cookie
 from app.core.deps import AppSettings
 from app.core.exceptions import AppError
 from app.core.security import new_opaque_token
 
+COOKIE = Cookie("csrf")
 FIELD = "csrf_token"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -26,10 +28,6 @@ class CsrfError(AppError):
     status: ClassVar[int] = 403
     code: ClassVar[str] = "CSRF_REFUSED"
     detail = "This form is no longer valid. Please go back, reload the page and send it again."
-
-
-def _cookie(settings: Settings) -> str:
-    return "__Host-csrf" if settings.uses_secure_cookies else "csrf"
 
 
 def _serializer(settings: Settings) -> URLSafeSerializer:
@@ -46,7 +44,7 @@ def _signed_by_us(token: str, settings: Settings) -> bool:
 
 async def get_csrf_token(request: Request, settings: AppSettings) -> str:
     """Return the token that the page's forms carry: the browser's own, else a new one."""
-    known = request.cookies.get(_cookie(settings), "")
+    known = COOKIE.read(request, settings) or ""
     if known and _signed_by_us(known, settings):
         return known
     token = str(_serializer(settings).dumps(new_opaque_token()))
@@ -61,14 +59,7 @@ def set_csrf_cookie(request: Request, response: Response, settings: Settings) ->
     """Let the browser keep the token, if this request made a new one."""
     token = getattr(request.state, "new_csrf_token", None)
     if token is not None:
-        response.set_cookie(
-            _cookie(settings),
-            token,
-            path="/",
-            secure=settings.uses_secure_cookies,
-            httponly=True,
-            samesite="lax",
-        )
+        COOKIE.write(response, token, settings)
 
 
 async def refuse_foreign_forms(request: Request, settings: AppSettings) -> None:
@@ -83,7 +74,7 @@ async def refuse_foreign_forms(request: Request, settings: AppSettings) -> None:
         raise CsrfError
     form = await request.form()
     sent = form.get(FIELD)
-    expected = request.cookies.get(_cookie(settings), "")
+    expected = COOKIE.read(request, settings) or ""
     if not (
         isinstance(sent, str)
         and expected

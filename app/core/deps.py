@@ -25,7 +25,13 @@ async def get_db() -> AsyncIterator[AsyncSession]:
 DbSession = Annotated[AsyncSession, Depends(get_db, scope="function")]
 """The request's one transaction. ``scope="function"`` ends it *before* the response leaves."""
 
-AppSettings = Annotated[Settings, Depends(get_settings)]
+
+async def current_settings() -> Settings:
+    """Return the settings. Asynchronous, since FastAPI runs what is not in a thread."""
+    return get_settings()
+
+
+AppSettings = Annotated[Settings, Depends(current_settings)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +56,7 @@ class Authenticator(Protocol):
         """Return the active account.
 
         Raises:
-            AppError: 401 for a bad token or a deactivated account.
+            AppError: 401 for a bad token, 403 for a deactivated account.
         """
 
 

@@ -4,6 +4,9 @@ Each error is JSON ``{"detail", "code"}``, with ``"field"`` where one input is t
 gets a page instead; the storefront hands in the function that draws it.
 """
 
+import errno
+import socket
+import ssl
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, ClassVar
@@ -12,7 +15,7 @@ import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
@@ -40,6 +43,9 @@ CODES = {
 UNAVAILABLE_STATES = ("08", "25P03", "28", "3D000", "40", "53", "55P03", "57")
 """SQLSTATEs of a database that cannot be reached or entered, a conflict, too few resources, a lock
 or a time limit."""
+
+CONNECTION_FAILURES = (ConnectionError, TimeoutError, socket.gaierror, ssl.SSLError)
+UNREACHABLE = {errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN}
 
 ErrorPage = Callable[[Request, int, str], Awaitable[Response]]
 """Draws the page for an error: request, status, and a sentence for people."""
@@ -125,7 +131,7 @@ class ErrorResponder:
             RequestValidationError: self.on_validation_error,
             DBAPIError: self.on_database_error,
             PoolTimeoutError: self.on_unavailable,
-            OSError: self.on_unavailable,
+            OSError: self.on_os_error,
         }
         for kind, handler in handlers.items():
             app.add_exception_handler(kind, handler)
@@ -159,9 +165,16 @@ class ErrorResponder:
             return await self._respond(request, 422, body)
         return await self.on_unforeseen(request, error)
 
+    async def on_os_error(self, request: Request, error: OSError) -> Response:
+        """Tell apart a server that cannot be reached and our own fault, such as a missing file."""
+        if is_connection_failure(error):
+            return await self.on_unavailable(request, error)
+        return await self.on_unforeseen(request, error)
+
     async def on_unavailable(self, request: Request, error: Exception) -> Response:
         """Ask to come back: the database is away, restarting or overloaded."""
-        log.warning("database unavailable", error=type(error).__name__)
+        state = sqlstate(error) if isinstance(error, DBAPIError) else None
+        log.warning("database unavailable", sqlstate=state, exc_info=error)
         body = {"detail": SERVICE_UNAVAILABLE, "code": CODES[503]}
         headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
         return await self._respond(request, 503, body, headers=headers)
@@ -191,12 +204,21 @@ class ErrorResponder:
 
 def is_unavailable(error: DBAPIError) -> bool:
     """Tell whether the database, not the request, is at fault: away, restarting or overloaded."""
-    state = getattr(error.orig, "sqlstate", None) or ""
+    return error.connection_invalidated or (sqlstate(error) or "").startswith(UNAVAILABLE_STATES)
+
+
+def is_connection_failure(error: OSError) -> bool:
+    """Tell whether a server cannot be reached. A host with several addresses has no one errno."""
     return (
-        isinstance(error, InterfaceError | OperationalError)
-        or error.connection_invalidated
-        or state.startswith(UNAVAILABLE_STATES)
-    ) and not is_unstorable(error)
+        isinstance(error, CONNECTION_FAILURES)
+        or error.errno in UNREACHABLE
+        or (type(error) is OSError and str(error).startswith("Multiple exceptions: "))
+    )
+
+
+def sqlstate(error: DBAPIError) -> str | None:
+    """Return PostgreSQL's five characters for what happened, where it was PostgreSQL that said."""
+    return getattr(error.orig, "sqlstate", None)
 
 
 def is_unstorable(error: DBAPIError) -> bool:
@@ -204,5 +226,5 @@ def is_unstorable(error: DBAPIError) -> bool:
 
     Schemas refuse these first; this is the net below them.
     """
-    state = getattr(error.orig, "sqlstate", None) or ""
+    state = sqlstate(error) or ""
     return state.startswith("22") or "DataError" in type(error.orig).__name__

@@ -42,6 +42,7 @@ async def ready(session: DbSession, response: Response) -> Readiness:
     try:
         revision = await current_revision(session)
     except (SQLAlchemyError, OSError):
+        await session.rollback()  # a transaction whose connection broke cannot be committed
         reasons = ["The database does not answer."]
     else:
         if revision == newest_revision():

@@ -1,4 +1,7 @@
-"""Pure ASGI middleware that every request passes, outermost first."""
+"""Pure ASGI middleware that every request passes.
+
+From the outside in: ``SecurityHeaders``, ``RequestContext``, ``BodyGuard``.
+"""
 
 import asyncio
 import re
@@ -38,7 +41,8 @@ SECURITY_HEADERS = {
     "X-Frame-Options": "DENY",
 }
 
-HSTS = "max-age=31536000; includeSubDomains"
+HSTS = "max-age=31536000"
+"""For this host alone: whether its subdomains speak HTTPS is not the shop's to say."""
 
 Responder = Callable[[Scope, Receive, Send, Exception], Awaitable[None]]
 """Answers a request whose handling raised something that nobody foresaw."""
@@ -48,7 +52,8 @@ class RequestContext:
     """Give every request an id, log its end, and answer what nobody foresaw.
 
     The id is the caller's ``X-Request-ID`` if that is harmless, else a new one; log lines carry
-    it and so does the response. Outermost, so that a 500 carries the same headers as the rest.
+    it and so does the response. It stands inside ``SecurityHeaders``, so that a 500 carries the
+    same headers as the rest.
     """
 
     def __init__(self, app: ASGIApp, on_unforeseen: Responder) -> None:

@@ -31,7 +31,7 @@ Id = Annotated[int, Field(ge=1, le=MAX_ID)]
 Price = Annotated[Decimal, Field(gt=0, max_digits=10, decimal_places=2, allow_inf_nan=False)]
 """An amount above zero with at most two decimals."""
 
-Optional = BeforeValidator(blank_to_none)
+EmptyAsNone = BeforeValidator(blank_to_none)
 """Marks a form field that may be left empty."""
 
 

@@ -89,8 +89,9 @@ async def hash_password(password: str) -> str:
 
 async def verify_password(password: str, password_hash: str | None) -> bool:
     """Tell whether the password is right; without a hash it takes as long and says no."""
-    known = password_hash or _stand_in_hash()
-    matches = await _in_thread(lambda: _hasher().verify(password, known))
+    matches = await _in_thread(
+        lambda: _hasher().verify(password, password_hash or _stand_in_hash())
+    )
     return matches and password_hash is not None
 
 

@@ -65,11 +65,15 @@ TESTS_PORT = 5433
 """Where tests look for their database: a server that was not asked to be there stays away."""
 
 
-class EmbeddedUnavailableError(RuntimeError):
+class EmbeddedError(RuntimeError):
+    """The server that comes along cannot be had; the message is for its user."""
+
+
+class EmbeddedUnavailableError(EmbeddedError):
     """The programs are missing or cannot be run here; the message says what to do instead."""
 
 
-class ProgramError(RuntimeError):
+class ProgramError(EmbeddedError):
     """One of PostgreSQL's programs failed; the message has what it printed."""
 
 
@@ -140,7 +144,7 @@ class EmbeddedPostgres:
 
         Raises:
             EmbeddedUnavailableError: The programs are missing, or root finds no way to run them.
-            RuntimeError: PostgreSQL does not start; the message has the last lines of its log.
+            EmbeddedError: PostgreSQL does not start; the message has the last lines of its log.
         """
         with self._turn():
             if not self._cluster.exists():
@@ -154,7 +158,7 @@ class EmbeddedPostgres:
                     return True
                 if time.monotonic() > deadline:
                     lines = self._log.read_text("utf-8", errors="replace").splitlines()[-10:]
-                    raise RuntimeError(
+                    raise EmbeddedError(
                         "\n".join([f"PostgreSQL does not start. {self._log} ends:", *lines])
                     )
                 time.sleep(PAUSE_SECONDS)
@@ -188,7 +192,7 @@ class EmbeddedPostgres:
     def port(self) -> int:
         """The port on which the server listens, or did when it last ran."""
         if (port := self._recorded_port()) is None:
-            raise RuntimeError(f"The server in {self.directory} was never started.")
+            raise EmbeddedError(f"The server in {self.directory} was never started.")
         return port
 
     def url(self, database: str) -> str:

@@ -27,12 +27,16 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 MAX_ATTEMPTS = 3
+CLIENT_GRACE_SECONDS = 2.0
 DEADLOCK_DETECTED = "40P01"
 SERIALIZATION_FAILURE = "40001"
 
 
 def create_engine(settings: Settings) -> AsyncEngine:
     """Return an engine for the settings' database; it connects at its first use.
+
+    A statement has the settings' seconds. The server keeps that time; should it be out of reach,
+    the client gives up ``CLIENT_GRACE_SECONDS`` later, by ``TimeoutError``.
 
     The pool is small on purpose (two to five connections per process were fastest), and who
     finds it empty waits no longer than ``database_pool_wait_seconds``. A dead connection is
@@ -49,6 +53,7 @@ def create_engine(settings: Settings) -> AsyncEngine:
         pool_recycle=1800,
         connect_args={
             "timeout": settings.database_pool_wait_seconds,
+            "command_timeout": settings.database_statement_timeout_seconds + CLIENT_GRACE_SECONDS,
             "server_settings": {
                 "application_name": "bookstore",
                 "statement_timeout": str(timeout),

@@ -7,7 +7,7 @@ from fastapi import Depends, Request
 from app.integrations.payments.gateway import PaymentGateway
 
 
-def get_gateway(request: Request) -> PaymentGateway:
+async def get_gateway(request: Request) -> PaymentGateway:
     """Return the payment gateway that the application was put together with."""
     return cast(PaymentGateway, request.app.state.gateway)
 

@@ -11,11 +11,11 @@ from app.core.clock import Now
 from app.core.csrf import CsrfProtected
 from app.core.deps import AppSettings, DbSession, Principal
 from app.core.exceptions import AppError
-from app.storefront.context import Page, clear_cart_cookie
-from app.storefront.forms import Form, read_form
+from app.storefront.context import CART, Page
+from app.storefront.forms import Form, read_form, undone_if_refused
 from app.storefront.templating import render
 from app.users import service, sessions
-from app.users.deps import clear_session_cookie, session_token, set_session_cookie
+from app.users.deps import SESSION
 from app.users.schemas import Login, Register
 
 router = APIRouter(dependencies=[CsrfProtected])
@@ -49,9 +49,10 @@ async def sign_in(
     target = local_path(form.typed.get("next", "/"))
     if form.data is not None:
         try:
-            principal = await service.check_credentials(
-                session, email=form.data.email, password=form.data.password
-            )
+            async with undone_if_refused(session):
+                principal = await service.check_credentials(
+                    session, email=form.data.email, password=form.data.password
+                )
         except AppError as error:
             form.refuse(error)
         else:
@@ -76,12 +77,13 @@ async def sign_up(
     target = local_path(form.typed.get("next", "/"))
     if form.data is not None:
         try:
-            principal = await service.register(
-                session,
-                email=form.data.email,
-                password=form.data.password,
-                full_name=form.data.full_name,
-            )
+            async with undone_if_refused(session):
+                principal = await service.register(
+                    session,
+                    email=form.data.email,
+                    password=form.data.password,
+                    full_name=form.data.full_name,
+                )
         except AppError as error:
             form.refuse(error)
         else:
@@ -92,11 +94,11 @@ async def sign_up(
 @router.post("/sign-out")
 async def sign_out(request: Request, session: DbSession, settings: AppSettings) -> Response:
     """End the session, in the database too."""
-    token = session_token(request, settings)
+    token = SESSION.read(request, settings)
     if token:
         await sessions.end_session(session, token=token)
     response = RedirectResponse("/", 303)
-    clear_session_cookie(response, settings)
+    SESSION.clear(response, settings)
     return response
 
 
@@ -110,15 +112,14 @@ async def _enter(
     settings: AppSettings,
 ) -> Response:
     """Sign the browser in under a new session id, whatever it had before."""
-    old = session_token(request, settings)
+    old = SESSION.read(request, settings)
     if old:
         await sessions.end_session(session, token=old)
-    token = await sessions.start_session(
-        session, user_id=principal.id, now=now, lifetime=timedelta(days=settings.session_days)
-    )
+    lifetime = timedelta(days=settings.session_days)
+    token = await sessions.start_session(session, user_id=principal.id, now=now, lifetime=lifetime)
     response = RedirectResponse(target, 303)
-    set_session_cookie(response, token, settings)
+    SESSION.write(response, token, settings, seconds=int(lifetime.total_seconds()))
     if page.cart_token:
         await merge_guest_cart(session, token=page.cart_token, user_id=principal.id)
-        clear_cart_cookie(response, settings)
+        CART.clear(response, settings)
     return response

@@ -24,7 +24,7 @@ from app.orders.errors import OrderInProgressError
 from app.orders.schemas import Address, CheckoutRequest
 from app.storefront.cart import load_cart
 from app.storefront.context import Page, PageContext
-from app.storefront.forms import Form, read_form
+from app.storefront.forms import Form, read_form, undone_if_refused
 from app.storefront.templating import country_names, render
 from app.users.deps import SignedInVisitor
 
@@ -74,15 +74,16 @@ async def check_out(
     sent = form.data
     address = Address.model_validate(sent.model_dump(include=set(Address.model_fields)))
     try:
-        order = await place_order(
-            session,
-            buyer=buyer,
-            request=CheckoutRequest(shipping_address=address, payment_token=sent.payment_token),
-            idempotency_key=sent.checkout_key,
-            now=now,
-            settings=settings,
-            gateway=gateway,
-        )
+        async with undone_if_refused(session):
+            order = await place_order(
+                session,
+                buyer=buyer,
+                request=CheckoutRequest(shipping_address=address, payment_token=sent.payment_token),
+                idempotency_key=sent.checkout_key,
+                now=now,
+                settings=settings,
+                gateway=gateway,
+            )
     except OrderInProgressError:
         return RedirectResponse("/orders", 303)
     except AppError as error:

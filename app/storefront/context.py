@@ -4,14 +4,16 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Request
-from starlette.responses import Response
 
 from app.cart import service as cart
 from app.cart.schemas import CartOwner
-from app.core.config import Settings
+from app.core.cookies import Cookie
 from app.core.csrf import CsrfToken
 from app.core.deps import AppSettings, DbSession, Principal
 from app.users.deps import Visitor
+
+CART = Cookie("cart")
+"""Holds the token of a guest's basket."""
 
 CART_SECONDS = 60 * 24 * 60 * 60
 
@@ -33,35 +35,6 @@ class PageContext:
         return CartOwner.guest(self.cart_token) if self.cart_token else None
 
 
-def cart_cookie(settings: Settings) -> str:
-    """Return the name of the cookie that holds a guest's basket."""
-    return "__Host-cart" if settings.uses_secure_cookies else "cart"
-
-
-def set_cart_cookie(response: Response, token: str, settings: Settings) -> None:
-    """Let the browser keep a guest's basket."""
-    response.set_cookie(
-        cart_cookie(settings),
-        token,
-        max_age=CART_SECONDS,
-        path="/",
-        secure=settings.uses_secure_cookies,
-        httponly=True,
-        samesite="lax",
-    )
-
-
-def clear_cart_cookie(response: Response, settings: Settings) -> None:
-    """Let the browser forget a guest's basket."""
-    response.delete_cookie(
-        cart_cookie(settings),
-        path="/",
-        secure=settings.uses_secure_cookies,
-        httponly=True,
-        samesite="lax",
-    )
-
-
 async def get_page(
     request: Request,
     session: DbSession,
@@ -70,7 +43,7 @@ async def get_page(
     settings: AppSettings,
 ) -> PageContext:
     """Collect what the page's frame shows."""
-    token = request.cookies.get(cart_cookie(settings))
+    token = CART.read(request, settings)
     page = PageContext(visitor=visitor, cart_token=token, copies=0, csrf_token=csrf_token)
     if page.cart_owner is None:
         return page

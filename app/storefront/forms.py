@@ -1,10 +1,13 @@
 """Forms: what was typed, and what is wrong with it, field by field."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from fastapi import Request
 from pydantic import BaseModel, ValidationError
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.exceptions import AppError
 
@@ -36,6 +39,20 @@ class Form(Generic[M]):
             self.errors[error.field] = error.detail
         else:
             self.message = error.detail
+
+
+@asynccontextmanager
+async def undone_if_refused(session: AsyncSession) -> AsyncIterator[None]:
+    """Undo what the block wrote when a rule refuses, and pass the refusal on.
+
+    A page that shows a refusal is an ordinary answer, after which the request's transaction is
+    committed. Whoever catches an ``AppError`` therefore calls its service in here.
+    """
+    try:
+        yield
+    except AppError:
+        await session.rollback()
+        raise
 
 
 async def read_form(request: Request, model: type[M]) -> Form[M]:

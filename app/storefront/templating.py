@@ -1,5 +1,6 @@
 """Templates of the shopper's pages, and what each of them knows."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from functools import cache
@@ -17,7 +18,7 @@ from starlette.responses import HTMLResponse
 from app.books.covers import draw_cover
 from app.books.isbn import format_isbn
 from app.books.schemas import BookSummary
-from app.core.config import Settings, get_settings
+from app.core.config import get_settings
 from app.core.csrf import set_csrf_cookie
 from app.core.money import format_money
 from app.storefront.static import static_url
@@ -77,20 +78,32 @@ def stock_sentence(book: BookSummary) -> str:
     return "In stock"
 
 
-@cache
-def environment(settings: Settings | None = None) -> Environment:
-    """Return the templates' environment, with money, dates and links by the shop's settings."""
-    shop = settings or get_settings()
-    zone = ZoneInfo(shop.time_zone)
+@dataclass(frozen=True, kw_only=True)
+class Shop:
+    """What templates know of the settings, which hold secrets too."""
 
-    def money(amount: Decimal, currency: str | None = None) -> str:
-        return format_money(amount, currency or shop.currency, shop.locale)
+    shop_name: str
+    public_url: str
+    currency: str
+
+
+@cache
+def environment() -> Environment:
+    """Return the templates' environment, with money, dates and links by the shop's settings."""
+    settings = get_settings()
+    zone, locale = ZoneInfo(settings.time_zone), settings.locale
+    shop = Shop(
+        shop_name=settings.shop_name, public_url=settings.public_url, currency=settings.currency
+    )
+
+    def money(amount: Decimal, currency: str) -> str:
+        return format_money(amount, currency, locale)
 
     def moment(value: datetime) -> str:
-        return format_datetime(value.astimezone(zone), "d MMMM y, HH:mm", locale=shop.locale)
+        return format_datetime(value.astimezone(zone), "d MMMM y, HH:mm", locale=locale)
 
     def day(value: datetime) -> str:
-        return format_date(value.astimezone(zone).date(), "d MMMM y", locale=shop.locale)
+        return format_date(value.astimezone(zone).date(), "d MMMM y", locale=locale)
 
     made = Environment(
         loader=FileSystemLoader(TEMPLATES),
@@ -113,12 +126,10 @@ def environment(settings: Settings | None = None) -> Environment:
     return made
 
 
-def render(
-    request: Request, template: str, *, status: int = 200, private: bool = True, **values: Any
-) -> HTMLResponse:
-    """Return a page. A private one is kept by no cache, not even the browser's."""
+def render(request: Request, template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
+    """Return a page, which no cache keeps, not even the browser's: it may be of one reader only."""
     html = environment().get_template(f"storefront/{template}").render(request=request, **values)
     response = HTMLResponse(html, status)
     set_csrf_cookie(request, response, get_settings())
-    response.headers["Cache-Control"] = "no-store" if private else "no-cache"
+    response.headers["Cache-Control"] = "no-store"
     return response

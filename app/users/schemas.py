@@ -6,7 +6,7 @@ from email_validator import EmailNotValidError, validate_email
 from pydantic import AfterValidator, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
-from app.core.schemas import Optional, ReadModel, Text, WriteModel, refuse_control_characters
+from app.core.schemas import EmptyAsNone, ReadModel, Text, WriteModel, refuse_control_characters
 from app.core.security import MAX_PASSWORD_CHARACTERS
 
 MAX_EMAIL_CHARACTERS = 254
@@ -61,7 +61,7 @@ class Register(WriteModel):
 
     email: Email
     password: NewPassword
-    full_name: Annotated[FullName | None, Optional] = None
+    full_name: Annotated[FullName | None, EmptyAsNone] = None
 
 
 class Login(WriteModel):

@@ -30,8 +30,3 @@ async def find_principal(session: AsyncSession, *, token: str, now: datetime) ->
 async def end_session(session: AsyncSession, *, token: str) -> None:
     """End a session."""
     await repository.delete_session(session, token_hash=hash_token(token))
-
-
-async def end_all_sessions(session: AsyncSession, *, user_id: int) -> None:
-    """End every session of an account."""
-    await repository.delete_sessions(session, user_id=user_id)

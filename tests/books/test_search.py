@@ -215,3 +215,12 @@ async def test_hostile_queries_are_harmless(db_session: AsyncSession, text: str)
     for query in (BookQuery(q=text), BookQuery(author=text), BookQuery(q=text, author=text)):
         page = await list_books(db_session, query=query)
         assert page.total <= 1
+
+
+@pytest.mark.parametrize("query", [None, "hobbit", "9780141439518"])
+async def test_an_author_of_punctuation_alone_is_nobody(
+    db_session: AsyncSession, query: str | None
+) -> None:
+    await add(db_session, "The Hobbit")
+    page = await list_books(db_session, query=BookQuery(q=query, author="!!!"))
+    assert (page.items, page.total, page.total_is_exact) == ([], 0, True)

@@ -71,6 +71,36 @@ async def test_too_few_copies(
     assert (await db_session.scalars(select(CartItem))).all() == []
 
 
+async def test_a_quantity_that_is_refused_is_not_kept(
+    client: AsyncClient, db_session: AsyncSession
+) -> None:
+    headers = bearer(await make_user(db_session))
+    book = await make_book(db_session, copies=4)
+    body = {"book_id": book.id, "quantity": 2}
+    item = (await client.post(ITEMS, json=body, headers=headers)).json()
+    response = await client.put(f"{ITEMS}/{item['id']}", json={"quantity": 50}, headers=headers)
+    assert response.status_code == 409
+    assert response.json() == {
+        "detail": "Only 4 left in stock.",
+        "code": "CART_BOOK_OUT_OF_STOCK",
+        "field": "quantity",
+        "available": 4,
+    }
+    assert (await db_session.scalars(select(CartItem.quantity))).all() == [2]
+
+
+async def test_a_withdrawn_book_cannot_be_changed(
+    client: AsyncClient, db_session: AsyncSession
+) -> None:
+    headers = bearer(await make_user(db_session))
+    book = await make_book(db_session)
+    item = (await client.post(ITEMS, json={"book_id": book.id}, headers=headers)).json()
+    await withdraw_book(db_session, book)
+    response = await client.put(f"{ITEMS}/{item['id']}", json={"quantity": 2}, headers=headers)
+    assert (response.status_code, response.json()["code"]) == (404, "BOOK_NOT_FOUND")
+    assert (await db_session.scalars(select(CartItem.quantity))).all() == [1]
+
+
 async def test_a_book_that_is_there_already(client: AsyncClient, db_session: AsyncSession) -> None:
     headers = bearer(await make_user(db_session))
     book = await make_book(db_session)

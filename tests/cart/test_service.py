@@ -1,8 +1,10 @@
+import pytest
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.cart import service
-from app.cart.models import Cart
+from app.cart.errors import BookOutOfStockError, CartItemNotFoundError
+from app.cart.models import Cart, CartItem
 from app.cart.schemas import MAX_QUANTITY, CartOwner
 from tests.factories import make_book, make_user
 
@@ -42,3 +44,29 @@ async def test_taking_empties_the_basket(db_session: AsyncSession) -> None:
     assert await service.take_items(db_session, owner=owner) == {}
     await service.put_back(db_session, owner=owner, quantities={})
     assert await service.count_copies(db_session, owner=owner) == 0
+
+
+async def test_a_refused_quantity_is_never_written(db_session: AsyncSession) -> None:
+    """Whoever catches the refusal and commits must find what was there before."""
+    book = await make_book(db_session, copies=4)
+    owner = CartOwner.guest("a-token")
+    await service.add_copies(db_session, owner=owner, book_id=book.id, quantity=2)
+    item_id = (await db_session.scalars(select(CartItem.id))).one()
+
+    with pytest.raises(BookOutOfStockError):
+        await service.update_item(db_session, owner=owner, item_id=item_id, quantity=50)
+
+    assert await service.count_copies(db_session, owner=owner) == 2
+
+
+async def test_an_item_that_is_taken_out_meanwhile_is_not_in_the_basket(
+    db_session: AsyncSession,
+) -> None:
+    book = await make_book(db_session, copies=4)
+    owner = CartOwner.guest("a-token")
+    await service.add_copies(db_session, owner=owner, book_id=book.id, quantity=2)
+    item_id = (await db_session.scalars(select(CartItem.id))).one()
+    await service.remove_item(db_session, owner=owner, item_id=item_id)
+
+    with pytest.raises(CartItemNotFoundError):
+        await service.update_item(db_session, owner=owner, item_id=item_id, quantity=1)

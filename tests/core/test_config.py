@@ -27,15 +27,28 @@ def test_any_postgresql_url_means_asyncpg(url: str) -> None:
     assert Settings(database_url=url).database_url == "postgresql+asyncpg://u:p@host/db"
 
 
-def test_another_database_is_refused() -> None:
-    with pytest.raises(ValidationError, match="must be a postgresql:// URL"):
-        Settings(database_url="sqlite:///books.db")
+@pytest.mark.parametrize("url", ["sqlite:///books.db", "books", "postgresql://u:mackerel@h:x/db"])
+def test_another_database_is_refused(url: str) -> None:
+    with pytest.raises(ValidationError, match="must be a postgresql:// URL") as refusal:
+        Settings(database_url=url)
+    assert "mackerel" not in str(refusal.value)
+
+
+def test_the_demand_for_tls_is_said_in_asyncpgs_word() -> None:
+    url = Settings(database_url="postgres://u:p%40@host/db?sslmode=require").database_url
+    assert url == "postgresql+asyncpg://u:p%40@host/db?ssl=require"
 
 
 def test_secrets_do_not_show() -> None:
-    settings = Settings(secret_key=SecretStr("swordfish"), smtp_password=SecretStr("mackerel"))
-    assert "swordfish" not in repr(settings)
-    assert "mackerel" not in repr(settings)
+    settings = Settings(
+        secret_key=SecretStr("swordfish"),
+        smtp_password=SecretStr("mackerel"),
+        database_url="postgresql://u:halibut@host/db",
+    )
+    for secret in ("swordfish", "mackerel", "halibut"):
+        assert secret not in repr(settings)
+        assert secret not in str(settings)
+    assert "halibut" in settings.database_url
 
 
 def test_secure_cookies_follow_the_public_address() -> None:

@@ -9,9 +9,9 @@ from fastapi import APIRouter, FastAPI, Request, Response
 from httpx import ASGITransport, AsyncClient
 from starlette.responses import HTMLResponse, JSONResponse
 
-from app.core.config import Settings, get_settings
+from app.core.config import Settings
 from app.core.csrf import CsrfError, CsrfProtected, CsrfToken, set_csrf_cookie
-from app.core.deps import AppSettings
+from app.core.deps import AppSettings, current_settings
 
 ORIGIN = "https://shop.example"
 HTTPS = Settings(public_url=ORIGIN)
@@ -44,7 +44,7 @@ def make_app(settings: Settings) -> FastAPI:
     app = FastAPI()
     app.include_router(router)
     app.add_exception_handler(CsrfError, refuse)
-    app.dependency_overrides[get_settings] = lambda: settings
+    app.dependency_overrides[current_settings] = lambda: settings
     return app
 
 

@@ -1,23 +1,29 @@
 """Every error has one format, and hostile input is refused at once."""
 
+import errno
 import json
+import socket
+from pathlib import Path
 from typing import Any
 
 import pytest
 from fastapi import APIRouter
 from httpx import ASGITransport, AsyncClient
+from jinja2 import DictLoader, Environment
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.deps import DbSession
-from app.core.exceptions import AppError, is_unavailable, is_unstorable
+from app.core.exceptions import AppError, is_connection_failure, is_unavailable, is_unstorable
 from app.main import create_app
-from tests.factories import bearer, make_user
+from tests.factories import bearer, make_user, terminate_backend
 
 HTML = {"Accept": "text/html,application/xhtml+xml"}
 REGISTER = "/api/v1/auth/register"
+QUICKLY = "SELECT set_config('statement_timeout', '50', true)"
+SLOWLY = "SELECT pg_sleep(5)"
 
 
 async def test_a_browser_gets_a_page(client: AsyncClient) -> None:
@@ -78,13 +84,22 @@ HOSTILE_BODIES: dict[str, bytes] = {
 }
 
 
+HOSTILE_STATUSES = {
+    "huge integer": 400,
+    "nested": 400,
+    "nested in a field": 400,
+    "wrong encoding": 400,
+    "too large": 413,
+}
+"""Of bodies that are no JSON that can be read; the others are refused by what they say."""
+
+
 @pytest.mark.parametrize("name", HOSTILE_BODIES)
 async def test_hostile_bodies(client: AsyncClient, name: str) -> None:
     response = await client.post(
         REGISTER, content=HOSTILE_BODIES[name], headers={"Content-Type": "application/json"}
     )
-    assert response.status_code == (413 if name == "too large" else response.status_code)
-    assert response.status_code in {400, 413, 422}, response.text
+    assert response.status_code == HOSTILE_STATUSES.get(name, 422), response.text
     assert set(response.json()) == {"detail", "code"}
 
 
@@ -120,6 +135,14 @@ class OddError(AppError):
     detail = "Only even numbers."
 
 
+def render_nothing() -> None:
+    Environment(loader=DictLoader({}), autoescape=True).get_template("nothing.html")
+
+
+def open_nothing() -> None:
+    Path("/nowhere/nothing").read_text(encoding="utf-8")
+
+
 def odd_routes() -> APIRouter:
     router = APIRouter(prefix="/api/v1/odd")
 
@@ -138,6 +161,24 @@ def odd_routes() -> APIRouter:
     @router.get("/away")
     async def away() -> None:
         raise ConnectionRefusedError
+
+    @router.get("/missing")
+    async def missing() -> None:
+        render_nothing()
+
+    @router.get("/file")
+    async def file() -> None:
+        open_nothing()
+
+    @router.get("/arguments")
+    async def arguments(session: DbSession) -> None:
+        connection = await session.connection()
+        await connection.exec_driver_sql("SELECT $1::int")
+
+    @router.get("/killed")
+    async def killed(session: DbSession) -> None:
+        await terminate_backend(session)
+        await session.execute(text("SELECT 1"))
 
     @router.get("/sql")
     async def sql(session: DbSession, statement: str, then: str = "SELECT 1") -> None:
@@ -177,7 +218,7 @@ async def test_what_nobody_foresaw_tells_nothing(odd_client: AsyncClient) -> Non
     assert len(response.headers["X-Request-ID"]) == 32
 
 
-@pytest.mark.parametrize("address", ["pool", "away"])
+@pytest.mark.parametrize("address", ["pool", "away", "killed"])
 async def test_a_database_that_is_away_is_said_to_be(odd_client: AsyncClient, address: str) -> None:
     response = await odd_client.get(f"/api/v1/odd/{address}")
     assert response.status_code == 503
@@ -185,10 +226,52 @@ async def test_a_database_that_is_away_is_said_to_be(odd_client: AsyncClient, ad
     assert response.headers["Retry-After"] == "2"
 
 
+def logged(caplog: pytest.LogCaptureFixture, level: str) -> list[dict[str, Any]]:
+    lines: list[Any] = [record.msg for record in caplog.records]
+    return [line for line in lines if isinstance(line, dict) and line["level"] == level]
+
+
+async def test_why_the_database_is_away_is_logged(
+    odd_client: AsyncClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    await odd_client.get("/api/v1/odd/sql", params={"statement": QUICKLY, "then": SLOWLY})
+    (line,) = logged(caplog, "warning")
+    assert (line["event"], line["sqlstate"]) == ("database unavailable", "57014")
+    assert isinstance(line["exc_info"], DBAPIError)
+
+
+@pytest.mark.parametrize("address", ["missing", "file", "arguments"])
+async def test_our_own_faults_are_no_absence_of_the_database(
+    odd_client: AsyncClient, caplog: pytest.LogCaptureFixture, address: str
+) -> None:
+    response = await odd_client.get(f"/api/v1/odd/{address}")
+    assert response.status_code == 500
+    assert response.json() == {"detail": "Internal server error", "code": "INTERNAL_ERROR"}
+    (line,) = logged(caplog, "error")
+    assert line["event"] == "unforeseen error"
+    assert isinstance(line["exc_info"], Exception)
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (ConnectionResetError(), True),
+        (TimeoutError(), True),
+        (socket.gaierror(-2, "Name or service not known"), True),
+        (OSError(errno.EHOSTUNREACH, "No route to host"), True),
+        (OSError("Multiple exceptions: [Errno 111] Connect call failed, [Errno 111] "), True),
+        (OSError(errno.ENOSPC, "No space left on device"), False),
+        (PermissionError(errno.EACCES, "Permission denied"), False),
+        (OSError("Something else"), False),
+    ],
+)
+def test_kinds_of_system_errors(error: OSError, *, expected: bool) -> None:
+    assert is_connection_failure(error) is expected
+
+
 async def test_a_statement_that_takes_too_long_is_ended(odd_client: AsyncClient) -> None:
-    statement = "SELECT set_config('statement_timeout', '50', true)"
-    slow = f"/api/v1/odd/sql?statement={statement}&then=SELECT pg_sleep(5)"
-    response = await odd_client.get(slow)
+    statements = {"statement": QUICKLY, "then": SLOWLY}
+    response = await odd_client.get("/api/v1/odd/sql", params=statements)
     assert response.status_code == 503
 
 

@@ -1,5 +1,6 @@
 """Readiness: the database answers, and its schema is that of the release."""
 
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx
@@ -8,7 +9,11 @@ from httpx import AsyncClient
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.core.deps import get_db
 from app.db.migrations import current_revision, head_revision
+from app.db.session import session_scope
+from app.main import app
+from tests.factories import terminate_backend
 from tests.live import live_shop
 from tests.servers import run_alembic
 
@@ -45,6 +50,23 @@ async def test_without_a_database_the_process_lives_and_says_so(
             assert (await http_client.get("/health")).status_code == 200
             response = await http_client.get(path, headers={"Accept": "text/html"})
         assert response.status_code == 503
+
+
+async def test_a_connection_that_breaks_is_a_database_that_does_not_answer(
+    client: AsyncClient,
+) -> None:
+    async def use_broken_session() -> AsyncIterator[AsyncSession]:
+        async with session_scope() as session:
+            await terminate_backend(session)
+            yield session
+
+    app.dependency_overrides[get_db] = use_broken_session
+    response = await client.get("/health/ready")
+    assert response.status_code == 503
+    assert response.json() == {
+        "status": "not ready",
+        "reasons": ["The database does not answer."],
+    }
 
 
 async def test_alembic_knows_the_revision(live_database: str) -> None:

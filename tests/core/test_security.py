@@ -1,5 +1,6 @@
 """Passwords, opaque tokens and access tokens."""
 
+import asyncio
 import base64
 import hashlib
 import json
@@ -19,6 +20,7 @@ from app.core.security import (
     Role,
     TokenExpiredError,
     TokenInvalidError,
+    _stand_in_hash,
     decode_access_token,
     encode_access_token,
     hash_password,
@@ -164,3 +166,12 @@ def test_expired_has_a_code_of_its_own() -> None:
         decode(sign(exp=int(NOW.timestamp())))
 
     assert (refusal.value.status, refusal.value.code) == (401, "AUTH_TOKEN_EXPIRED")
+
+
+async def test_the_stand_in_hash_is_not_computed_on_the_event_loop() -> None:
+    _stand_in_hash.cache_clear()
+    task = asyncio.create_task(verify_password("some words", None))
+    await asyncio.sleep(0)  # by now the task has done all that it does before it waits
+    assert _stand_in_hash.cache_info().currsize == 0
+    assert not await task
+    assert _stand_in_hash.cache_info().currsize == 1

@@ -3,7 +3,9 @@
 from collections.abc import AsyncIterator
 
 import asyncpg
+import pytest
 import pytest_asyncio
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.core.config import Settings, get_settings
@@ -44,3 +46,15 @@ async def test_a_database_that_is_away_is_not_waited_for(live_database: str) -> 
         await open_connections()
     finally:
         AsyncSessionLocal.configure(bind=before)
+
+
+async def test_the_client_gives_up_where_the_server_does_not(live_database: str) -> None:
+    engine = create_engine(
+        Settings(database_url=live_database, database_statement_timeout_seconds=0.1)
+    )
+    async with engine.connect() as connection:
+        await connection.execute(text("SET statement_timeout = 0"))
+        with pytest.raises(TimeoutError):
+            await connection.execute(text("SELECT pg_sleep(60)"))
+        await connection.invalidate()
+    await engine.dispose()

@@ -226,8 +226,15 @@ async def test_the_basket_is_changed_and_emptied(
     too_many = await browser.send(address, action="update", quantity="5")
     assert too_many.status_code == 409
     assert "Only 4 left in stock." in too_many.text
-    wrong = await browser.send(address, action="update", quantity="many")
-    assert wrong.status_code == 409
+    assert (await db_session.scalars(select(CartItem.quantity))).all() == [3]
+    for quantity in ("many", "0", "100"):
+        wrong = await browser.send(address, action="update", quantity=quantity)
+        assert wrong.status_code == 422
+        assert "Please choose between 1 and 99 copies." in wrong.text
+    odd = await browser.send(address, action="burn")
+    assert odd.status_code == 422
+    assert "could not be understood" in odd.text
+    assert (await db_session.scalars(select(CartItem.quantity))).all() == [3]
     basket = browser.page
     empty = await browser.follow(await browser.send(address, action="remove"))
     assert "Nothing in it yet" in empty.text
@@ -244,8 +251,15 @@ async def test_a_book_that_sold_out_meanwhile_cannot_be_added(
     response = await browser.send("/cart/items", book_id=str(book.id), quantity="2")
     assert response.status_code == 409
     assert "Only 1 left in stock." in response.text
+    for quantity in ("0", "100", "many"):
+        wrong = await browser.send("/cart/items", book_id=str(book.id), quantity=quantity)
+        assert wrong.status_code == 422
+        assert "Please choose between 1 and 99 copies." in wrong.text
+        assert "The Left Hand of Darkness" in wrong.text
     malformed = await browser.send("/cart/items", book_id="x")
-    assert malformed.headers["Location"] == "/cart"
+    assert malformed.status_code == 422
+    assert "There is no such book." in malformed.text
+    assert (await db_session.scalars(select(CartItem))).all() == []
 
 
 async def test_a_withdrawn_book_is_named_in_the_basket(
@@ -254,8 +268,15 @@ async def test_a_withdrawn_book_is_named_in_the_basket(
     book = await make_book(db_session)
     await browser.go(f"/books/{book.id}")
     await browser.send("/cart/items", book_id=str(book.id), quantity="1")
+    basket = (await browser.go("/cart")).text
     await withdraw_book(db_session, book)
     assert "no longer sold" in (await browser.go("/cart")).text
+    browser.page = basket
+    item_id = (await db_session.scalars(select(CartItem.id))).one()
+    stale = await browser.send(f"/cart/items/{item_id}", action="update", quantity="2")
+    assert stale.status_code == 404
+    assert "no longer sold" in stale.text
+    assert (await db_session.scalars(select(CartItem.quantity))).all() == [1]
 
 
 async def test_signing_in_and_out(browser: Browser, db_session: AsyncSession) -> None:
@@ -362,5 +383,8 @@ async def test_static_files_are_cached_for_a_year(browser: Browser) -> None:
     response = await browser.client.get(sheet[1])
     assert response.status_code == 200
     assert response.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+    plain = await browser.client.get("/static/shop.css")
+    assert (plain.status_code, plain.text) == (200, response.text)
+    assert "Cache-Control" not in plain.headers
     stale = await browser.client.get("/static/000000000000/shop.css")
     assert stale.status_code == 404

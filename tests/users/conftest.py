@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import (
 )
 
 from app.core import security
-from app.core.clock import utc_now
+from app.core.clock import request_time
 from app.main import app
 from app.users.models import User
 
@@ -64,7 +64,7 @@ def clock(client: AsyncClient) -> Clock:
     """A clock for the requests of ``client``, whose fixture forgets it afterwards."""
     del client
     clock = Clock()
-    app.dependency_overrides[utc_now] = lambda: clock.now
+    app.dependency_overrides[request_time] = lambda: clock.now
     return clock
 
 

@@ -1,4 +1,4 @@
-"""Who looks at a page, and the cookie that says so."""
+"""Who looks at a page."""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -10,23 +10,16 @@ from httpx import ASGITransport, AsyncClient
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import PlainTextResponse
 
-from app.core.clock import utc_now
-from app.core.config import Settings, get_settings
-from app.core.deps import get_db
-from app.users.deps import (
-    SignedInVisitor,
-    Visitor,
-    clear_session_cookie,
-    session_token,
-    set_session_cookie,
-)
+from app.core.clock import request_time
+from app.core.config import Settings
+from app.core.deps import current_settings, get_db
+from app.users.deps import SignedInVisitor, Visitor
 from app.users.errors import SignInRequiredError
 from app.users.sessions import start_session
 from tests.factories import make_user
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-HTTP = Settings(public_url="http://shop.example", session_days=30)
-HTTPS = Settings(public_url="https://shop.example", session_days=30)
+HTTPS = Settings(public_url="https://shop.example")
 
 
 async def name_of_visitor(visitor: Visitor) -> str | None:
@@ -51,8 +44,8 @@ async def pages(db_session: AsyncSession) -> AsyncIterator[AsyncClient]:
     app.add_exception_handler(SignInRequiredError, ask_to_sign_in)
     app.dependency_overrides = {
         get_db: lambda: db_session,
-        get_settings: lambda: HTTPS,
-        utc_now: lambda: NOW,
+        current_settings: lambda: HTTPS,
+        request_time: lambda: NOW,
     }
     transport = ASGITransport(app=app)
     async with AsyncClient(transport=transport, base_url="https://shop.example") as client:
@@ -79,37 +72,3 @@ async def test_without_a_session_public_pages_open_and_private_ones_ask_to_sign_
     assert (await pages.get("/public")).json() is None
     private = await pages.get("/private")
     assert (private.status_code, private.text) == (303, "sign in")
-
-
-async def test_over_https_the_cookie_is_bound_to_the_host() -> None:
-    response = Response()
-    set_session_cookie(response, "token", HTTPS)
-
-    assert response.headers["set-cookie"] == (
-        "__Host-session=token; HttpOnly; Max-Age=2592000; Path=/; SameSite=lax; Secure"
-    )
-
-
-async def test_over_plain_http_the_cookie_still_is_kept_from_scripts() -> None:
-    response = Response()
-    set_session_cookie(response, "token", HTTP)
-
-    assert response.headers["set-cookie"] == (
-        "session=token; HttpOnly; Max-Age=2592000; Path=/; SameSite=lax"
-    )
-
-
-async def test_clearing_names_the_same_cookie() -> None:
-    response = Response()
-    clear_session_cookie(response, HTTPS)
-
-    parts = set(response.headers["set-cookie"].split("; "))
-    assert {'__Host-session=""', "Max-Age=0", "Path=/", "Secure", "HttpOnly"} <= parts
-
-
-async def test_only_the_cookie_of_the_scheme_is_read() -> None:
-    headers = [(b"cookie", b"session=plain; __Host-session=secure")]
-    request = Request({"type": "http", "headers": headers})
-
-    assert session_token(request, HTTP) == "plain"
-    assert session_token(request, HTTPS) == "secure"

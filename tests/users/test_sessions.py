@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.security import hash_token
 from app.users.models import User, UserSession
-from app.users.sessions import end_all_sessions, end_session, find_principal, start_session
+from app.users.sessions import end_session, find_principal, start_session
 from tests.factories import make_user
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -73,17 +73,6 @@ async def test_signing_out_ends_this_session_only_and_can_be_repeated(
 
     assert not await is_signed_in(db_session, here)
     assert await is_signed_in(db_session, elsewhere)
-
-
-async def test_all_sessions_of_an_account_end_and_nobody_elses(db_session: AsyncSession) -> None:
-    user, other = await make_user(db_session), await make_user(db_session)
-    tokens = [await start(db_session, user), await start(db_session, user)]
-    others = await start(db_session, other)
-
-    await end_all_sessions(db_session, user_id=user.id)
-
-    assert [await is_signed_in(db_session, token) for token in tokens] == [False, False]
-    assert await is_signed_in(db_session, others)
 
 
 async def test_a_made_up_token_leads_nowhere(db_session: AsyncSession) -> None:

@@ -13,7 +13,8 @@ help: ## List these targets
 	@$(PYTHON) scripts/install.py
 	@touch $@
 
-.venv/bin/python: ; # gone, it has everything installed anew
+# Where it is gone, everything is installed anew.
+.venv/bin/python: ;
 
 .PHONY: install
 install: .venv/.installed ## Install everything into .venv

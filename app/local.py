@@ -3,10 +3,12 @@
 import contextlib
 import os
 import secrets
+import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 from dotenv import dotenv_values
 
@@ -18,10 +20,19 @@ from app.core.config import LOCAL_DIRECTORY, LOCAL_SETTINGS_FILE, get_settings
 from app.core.security import hash_password
 from app.db.embedded import EmbeddedPostgres
 from app.db.session import session_scope, use_database
+from app.users.errors import EmailConflictError
 from app.users.service import create_admin, has_admin
+
+if sys.platform != "win32":
+    import fcntl
 
 DATABASE_NAME = "bookstore_dev"
 ADMIN_EMAIL = "admin@example.com"
+TEMPORARY = LOCAL_DIRECTORY / "temporary"
+"""There while the server runs only for the commands that use it: the last of them stops it."""
+
+USERS = LOCAL_DIRECTORY / "users.lock"
+"""Locked, shared, by every command that uses the server."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,22 +57,47 @@ def database_is_configured() -> bool:
 def local_database() -> Iterator[EmbeddedPostgres | None]:
     """Have a database for the time of the block: the configured one, or the one that comes along.
 
-    The latter is started if it does not run, and stopped afterwards by whoever started it.
+    The latter is started if it does not run, and then stopped again when nobody uses it any more:
+    of two shops that share it, either may close first.
     """
     if database_is_configured():
         yield None
         return
     server = embedded_server()
-    started = start(server)
+    LOCAL_DIRECTORY.mkdir(parents=True, exist_ok=True)
+    with USERS.open("a") as users:
+        if sys.platform != "win32":
+            fcntl.flock(users, fcntl.LOCK_SH)
+        if _join(server):
+            TEMPORARY.touch()
+        try:
+            yield server
+        finally:
+            if TEMPORARY.exists() and _is_last(users):
+                server.down()
+                TEMPORARY.unlink(missing_ok=True)
+
+
+def _is_last(users: TextIO) -> bool:
+    """Tell whether nobody else uses the server; until the file is closed nobody can join it."""
+    if sys.platform == "win32":  # pragma: no cover (another platform, without shared locks)
+        return True
     try:
-        yield server
-    finally:
-        if started:
-            server.down()
+        fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def start(server: EmbeddedPostgres) -> bool:
-    """Start the database that comes along, or join it; tell whether this call started it."""
+    """Have the database that comes along run until it is stopped; tell if this call started it."""
+    started = _join(server)
+    TEMPORARY.unlink(missing_ok=True)
+    return started
+
+
+def _join(server: EmbeddedPostgres) -> bool:
+    """Start the database that comes along unless it runs, and use it."""
     started = server.up()
     server.ensure_database(DATABASE_NAME)
     url = server.url(DATABASE_NAME)
@@ -83,14 +119,20 @@ def write_local_settings(database_url: str) -> None:
 
 
 async def ensure_admin() -> NewAdmin | None:
-    """Make an admin account unless there is one; return it with its password, told only now."""
+    """Make an admin account unless there is one; return it with its password, told only now.
+
+    Of several that start at once, one makes it.
+    """
     async with session_scope() as session:
         if await has_admin(session):
             return None
     password = "-".join(secrets.token_hex(2) for _ in range(4))
     password_hash = await hash_password(password)
-    async with session_scope() as session:
-        await create_admin(session, email=ADMIN_EMAIL, password_hash=password_hash)
+    try:
+        async with session_scope() as session:
+            await create_admin(session, email=ADMIN_EMAIL, password_hash=password_hash)
+    except EmailConflictError:
+        return None
     return NewAdmin(email=ADMIN_EMAIL, password=password)
 
 

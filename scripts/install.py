@@ -1,18 +1,31 @@
 """Install the project into ``.venv`` with the Poetry that its lock was made for.
 
 Needs nothing but Python 3.11 or newer. Poetry lives in ``.tools``, apart from what it installs.
+What an interrupted run left half made is thrown away and made anew by the next.
 """
 
+from __future__ import annotations  # for a Python that is too old to get as far as being told so
+
 import os
+import shutil
 import subprocess
 import sys
 import urllib.error
 import urllib.request
 import venv
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+if sys.platform != "win32":
+    import fcntl
 
 PROJECT = Path(__file__).parents[1]
 TOOLS = PROJECT / ".tools"
+ENVIRONMENT = PROJECT / ".venv"
+UNFINISHED = TOOLS / "unfinished"
+"""There while packages are put into ``.venv``; left over, it tells that not all of them arrived."""
+
 POETRY = "2.5.1"
 MIRROR_PLUGIN = "0.6.5"
 PROBE_SECONDS = 10
@@ -44,11 +57,30 @@ def executable(environment: Path, name: str) -> Path:
     return environment / folder / (f"{name}.exe" if os.name == "nt" else name)
 
 
+@contextmanager
+def turn() -> Iterator[None]:
+    """Wait until no other run installs here; programs that outlive theirs count as that run."""
+    with Path(__file__).open() as file:
+        if sys.platform != "win32":
+            os.set_inheritable(file.fileno(), True)  # noqa: FBT003 (the standard library's way)
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def run(*command: str | Path, environment: dict[str, str] | None = None) -> None:
+    """Run one of the installers; what it could not do, it has said itself."""
+    result = subprocess.run(
+        command, check=False, cwd=PROJECT, env=environment, close_fds=sys.platform == "win32"
+    )
+    if result.returncode:
+        sys.exit(f"Nothing is installed yet: {Path(command[0]).name} failed. Try again.")
+
+
 def install_poetry() -> Path:
     """Have the wanted Poetry in ``.tools`` and return it."""
     poetry = executable(TOOLS, "poetry")
     marker = TOOLS / f"poetry-{POETRY}-{MIRROR_PLUGIN}"
-    if marker.exists():
+    if marker.exists() and executable(TOOLS, "python").exists():
         return poetry
     say(f"Installing Poetry {POETRY} into .tools")
     try:
@@ -59,9 +91,7 @@ def install_poetry() -> Path:
             "apt install python3-venv, then try again."
         )
     packages = [f"poetry=={POETRY}", f"poetry-plugin-pypi-mirror=={MIRROR_PLUGIN}"]
-    subprocess.run(
-        [executable(TOOLS, "python"), "-m", "pip", "install", "--quiet", *packages], check=True
-    )
+    run(executable(TOOLS, "python"), "-m", "pip", "install", "--quiet", *packages)
     marker.touch()
     return poetry
 
@@ -70,15 +100,19 @@ def mirror_url() -> str | None:
     """Return the index that Poetry must be pointed to, if its own way does not work here.
 
     Poetry asks the index for more than pip does. Behind a mirror that has only the simple index,
-    a plugin makes do with that; where the default index answers in full, nothing is needed.
+    a plugin makes do with that; where the default index answers in full, nothing is needed. Pip
+    has no public way to tell its index: where the private one is gone, there is no mirror.
     """
     result = subprocess.run(
         [executable(TOOLS, "python"), "-c", INDEX_OF_PIP],
-        check=True,
+        check=False,
         capture_output=True,
         text=True,
     )
-    configured, simple, full = result.stdout.splitlines()[-3:]
+    told = result.stdout.splitlines()[-3:]
+    if result.returncode or len(told) < 3:  # noqa: PLR2004 (the three that are printed)
+        return None
+    configured, simple, full = told
     if configured and configured.rstrip("/") != simple.rstrip("/"):
         return configured
     try:
@@ -89,11 +123,8 @@ def mirror_url() -> str | None:
         return simple
 
 
-def main() -> None:
-    """Install Poetry, then everything that the lock names."""
-    if sys.version_info < (3, 11):  # noqa: UP036 (run by whatever Python there is)
-        sys.exit(f"Bookstore needs Python 3.11 or newer; this is {sys.version.split()[0]}.")
-    poetry = install_poetry()
+def install_packages(poetry: Path) -> None:
+    """Have everything that the lock names in ``.venv``."""
     environment = os.environ | {
         "POETRY_VIRTUALENVS_IN_PROJECT": "true",
         "POETRY_VIRTUALENVS_USE_POETRY_PYTHON": "true",
@@ -103,7 +134,19 @@ def main() -> None:
     if mirror:
         environment["POETRY_PYPI_MIRROR_URL"] = mirror
     say("Installing what poetry.lock names into .venv")
-    subprocess.run([poetry, "install", "--quiet"], check=True, cwd=PROJECT, env=environment)
+    if UNFINISHED.exists() and ENVIRONMENT.exists():
+        shutil.rmtree(ENVIRONMENT)
+    UNFINISHED.touch()
+    run(poetry, "install", "--quiet", environment=environment)
+    UNFINISHED.unlink()
+
+
+def main() -> None:
+    """Install Poetry, then everything that the lock names."""
+    if sys.version_info < (3, 11):  # noqa: UP036 (run by whatever Python there is)
+        sys.exit(f"Bookstore needs Python 3.11 or newer; this is {sys.version.split()[0]}.")
+    with turn():
+        install_packages(install_poetry())
 
 
 if __name__ == "__main__":

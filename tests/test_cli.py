@@ -15,6 +15,7 @@ from sqlalchemy import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app import cli, local, server
+from app.db.embedded import EmbeddedPostgres
 from tests.live import free_port
 from tests.servers import PROJECT, drop_database, make_database, run_command
 
@@ -280,6 +281,60 @@ async def test_demo_opens_a_stocked_shop_and_closes_cleanly(tmp_path: Path) -> N
             rest = (await process.stdout.read()).decode()
             assert await process.wait() == 0, rest
         assert "Everything is kept" in rest
+
+
+async def test_two_shops_that_open_at_once_share_their_database_until_the_last_closes(
+    tmp_path: Path,
+) -> None:
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in {"DATABASE_URL", "TEST_DATABASE_URL"}
+    } | {"LOCAL_DIRECTORY": str(tmp_path / "var")}
+    shops = [
+        await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "app.cli", "demo", "--port", str(free_port())),
+            cwd=PROJECT,
+            env=environment,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            start_new_session=True,
+        )
+        for _ in range(2)
+    ]
+    addresses, passwords = [], []
+    try:
+        for shop in shops:
+            printed = await read_until("Ctrl-C", shop)
+            addresses += re.findall(r"is open:\s+(\S+)", printed)
+            passwords += re.findall(r"admin@example\.com  (\S+)", printed)
+        assert len(passwords) == 1
+        for closing, staying in ((0, 1), (1, None)):
+            os.killpg(shops[closing].pid, signal.SIGINT)
+            await read_until("Everything is kept", shops[closing])
+            assert await shops[closing].wait() == 0
+            if staying is not None:
+                async with httpx.AsyncClient(base_url=addresses[staying]) as client:
+                    assert (await client.get("/health/ready")).status_code == 200
+                    assert (await client.get("/api/v1/books")).json()["total"] == 366
+    finally:
+        for shop in shops:
+            if shop.returncode is None:
+                os.killpg(shop.pid, signal.SIGKILL)
+        was_running = EmbeddedPostgres(tmp_path / "var" / "postgres").down()
+    assert not was_running
+
+
+async def read_until(words: str, process: asyncio.subprocess.Process) -> str:
+    """Return what a process prints up to the line with the words."""
+    assert process.stdout is not None
+    printed = ""
+    async with asyncio.timeout(90):
+        while words not in printed:
+            line = await process.stdout.readline()
+            assert line, printed
+            printed += line.decode()
+    return printed
 
 
 async def test_the_database_that_comes_along(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """A shop with books, a worker and a mail server, all real."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Iterator
 from email import message_from_bytes
 from email.message import Message
@@ -12,6 +13,7 @@ import pytest_asyncio
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
+from scripts.browser import find_browser
 from tests.live import LiveShop, free_port, live_shop
 from tests.servers import run_command
 
@@ -42,6 +44,17 @@ class Mailbox:
                     if message["To"] == recipient:
                         return message
                 await asyncio.sleep(0.1)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The path of a browser. Without one a test is skipped; with REQUIRE_BROWSER set, it fails."""
+    if path := find_browser():
+        return path
+    reason = "There is no Chromium, Chrome or Edge: install one, or set CHROMIUM to its path."
+    if os.environ.get("REQUIRE_BROWSER"):
+        pytest.fail(reason)
+    pytest.skip(reason)
 
 
 @pytest.fixture

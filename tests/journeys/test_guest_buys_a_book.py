@@ -5,7 +5,6 @@ import re
 import httpx
 from playwright.async_api import Page, async_playwright, expect
 
-from scripts.browser import find_browser
 from tests.journeys.conftest import Mailbox
 from tests.live import LiveShop
 
@@ -50,12 +49,10 @@ async def test_through_the_api(open_shop: LiveShop, mailbox: Mailbox) -> None:
         assert left["stock_quantity"] == 1
 
 
-async def test_in_a_browser(open_shop: LiveShop, mailbox: Mailbox) -> None:
-    executable = find_browser()
-    assert executable, "The browser tests need Chromium; `make browser` installs it."
+async def test_in_a_browser(chromium: str, open_shop: LiveShop, mailbox: Mailbox) -> None:
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
-            executable_path=executable, args=CHROMIUM_ARGUMENTS
+            executable_path=chromium, args=CHROMIUM_ARGUMENTS
         )
         page = await browser.new_page(base_url=open_shop.base_url)
         problems: list[str] = []

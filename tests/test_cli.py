@@ -184,6 +184,15 @@ async def test_version(live_database: str) -> None:
     [
         ({"ENV": "production"}, "SECRET_KEY must be set to at least 32 random bytes"),
         ({"ENV": "production", "SECRET_KEY": "swordfish"}, "SECRET_KEY must be set"),
+        (
+            {"ENV": "production", "SECRET_KEY": "x" * 32, "SMTP_HOST": "mail.example"},
+            "PAYMENT_GATEWAY must be set in production",
+        ),
+        (
+            {"ENV": "production", "SECRET_KEY": "x" * 32, "PAYMENT_GATEWAY": "demo"},
+            "SMTP_HOST must be set in production, or else MAIL_DIRECTORY",
+        ),
+        ({"PAYMENT_GATEWAY": "swordfish"}, "PAYMENT_GATEWAY Input should be 'demo'"),
         ({"SMTP_PORT": "swordfish"}, "SMTP_PORT Input should be a valid integer"),
     ],
 )

@@ -7,7 +7,7 @@ from starlette.responses import RedirectResponse, Response
 
 from app.books.service import get_book
 from app.cart import service
-from app.cart.errors import BookOutOfStockError, CartItemNotFoundError
+from app.cart.errors import BookOutOfStockError, CartFullError, CartItemNotFoundError
 from app.cart.schemas import CartItemCreate, CartOwner, CartRead, Quantity
 from app.core.csrf import CsrfProtected
 from app.core.deps import AppSettings, DbSession
@@ -56,7 +56,7 @@ async def add_to_cart(
         await service.add_copies(
             session, owner=owner, book_id=form.data.book_id, quantity=form.data.quantity
         )
-    except BookOutOfStockError as error:
+    except (BookOutOfStockError, CartFullError) as error:
         form.message = error.detail
         book = await get_book(session, book_id=form.data.book_id)
         return render(request, "book.html", status=409, page=page, book=book, form=form)

@@ -13,8 +13,6 @@ from app.core.csrf import CsrfToken
 from app.core.deps import AppSettings, DbSession, Principal
 from app.users.deps import Visitor
 
-CART_SECONDS = 60 * 24 * 60 * 60
-
 
 @dataclass(frozen=True, kw_only=True)
 class PageContext:
@@ -43,7 +41,7 @@ def set_cart_cookie(response: Response, token: str, settings: Settings) -> None:
     response.set_cookie(
         cart_cookie(settings),
         token,
-        max_age=CART_SECONDS,
+        max_age=int(cart.GUEST_CART_LIFETIME.total_seconds()),
         path="/",
         secure=settings.uses_secure_cookies,
         httponly=True,

@@ -35,3 +35,8 @@ async def end_session(session: AsyncSession, *, token: str) -> None:
 async def end_all_sessions(session: AsyncSession, *, user_id: int) -> None:
     """End every session of an account."""
     await repository.delete_sessions(session, user_id=user_id)
+
+
+async def forget_expired_sessions(session: AsyncSession, *, now: datetime, limit: int) -> int:
+    """Delete sessions that have expired, up to a limit; return how many."""
+    return await repository.delete_expired_sessions(session, now=now, limit=limit)

@@ -59,6 +59,7 @@ async def make_order(session: AsyncSession) -> int:
         idempotency_key="key",
         request_hash=b"hash",
         reserved_until=book.created_at,
+        settle_after=book.created_at,
     )
     session.add(order)
     await session.flush()  # lines and payment need the order's id
@@ -77,7 +78,6 @@ async def make_order(session: AsyncSession) -> int:
             order_id=order.id,
             gateway="demo",
             reference="reference",
-            token="token",
             amount=order.total,
             currency="USD",
             status=PaymentStatus.CAPTURED,

@@ -5,17 +5,16 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, false, func, literal, or_, select, update
+from sqlalchemy import ColumnElement, Select, case, false, func, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import joinedload, selectinload
 
 from app.orders.models import Order, OrderLine, OrderStatus, Payment, PaymentStatus
 
-FIRST_PAUSE = timedelta(minutes=1)
+PAUSES = {attempts: timedelta(minutes=2**attempts) for attempts in range(3)}
 LONGEST_PAUSE = timedelta(minutes=5)
-MOST_DOUBLINGS = 3
-"""After so many the pause is the longest; a limit, so that no power overflows."""
+"""So that no order is much later than that when a gateway is back."""
 
 
 class OverdueOrder(NamedTuple):
@@ -156,8 +155,7 @@ async def claim_overdue(session: AsyncSession, *, now: datetime, limit: int) -> 
         .with_for_update(skip_locked=True)
         .cte("due")
     )
-    doublings = func.power(2, func.least(Order.settle_attempts, MOST_DOUBLINGS))
-    pause = func.least(literal(FIRST_PAUSE) * doublings, literal(LONGEST_PAUSE))
+    pause = case(PAUSES, value=Order.settle_attempts, else_=LONGEST_PAUSE)
     statement = (
         update(Order)
         .where(Order.id == due.c.id, Payment.order_id == Order.id)

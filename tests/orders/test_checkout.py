@@ -21,7 +21,7 @@ from app.integrations.payments.gateway import ChargeOutcome, ChargeRequest, Char
 from app.jobs.models import OutboxEvent
 from app.orders.checkout import new_order_number
 from app.orders.models import Order, OrderStatus, Payment
-from tests.factories import bearer, make_book, make_user, withdraw_book
+from tests.factories import bearer, fill_cart, make_book, make_user, withdraw_book
 
 CHECKOUT = "/api/v1/orders/checkout"
 ADDRESS = {
@@ -165,6 +165,36 @@ async def test_withdrawn_book(client: AsyncClient, db_session: AsyncSession) -> 
     assert response.status_code == 409
     assert response.json()["code"] == "ORDER_ITEMS_UNAVAILABLE"
     assert response.json()["items"] == [{"book_id": book.id}]
+    assert await count(db_session, Order) == 0
+
+
+async def test_as_many_titles_as_an_order_can_have(
+    client: AsyncClient, db_session: AsyncSession
+) -> None:
+    headers = bearer(await make_user(db_session))
+    await add_to_cart(client, headers, await make_book(db_session, price="1.00"), 1)
+    await fill_cart(db_session, titles=200)
+    response = await client.post(CHECKOUT, json={}, headers=headers)
+    assert response.status_code == 201
+    assert len(response.json()["items"]) == 200
+    assert response.json()["total_price"] == "200.00"
+
+
+async def test_more_titles_than_an_order_can_have(
+    client: AsyncClient, db_session: AsyncSession
+) -> None:
+    """So many that their lines have more arguments than one statement can."""
+    headers = bearer(await make_user(db_session))
+    await add_to_cart(client, headers, await make_book(db_session), 1)
+    await fill_cart(db_session, titles=4_500)
+    response = await client.post(CHECKOUT, json={}, headers=headers)
+    assert response.status_code == 409
+    assert response.json() == {
+        "detail": "Your basket has more different books than one order can. Please take some out.",
+        "code": "ORDER_TOO_MANY_TITLES",
+        "limit": 200,
+    }
+    assert await count(db_session, CartItem) == 4_500
     assert await count(db_session, Order) == 0
 
 

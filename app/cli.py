@@ -1,11 +1,13 @@
 """The command line: ``bookstore --help``."""
 
 import asyncio
+import json
 import os
 import subprocess
 import sys
 import threading
 import time
+from datetime import UTC
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, BinaryIO, NoReturn
@@ -13,6 +15,7 @@ from typing import Annotated, BinaryIO, NoReturn
 import typer
 from pydantic import TypeAdapter, ValidationError
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from sqlalchemy.exc import DBAPIError
@@ -22,13 +25,16 @@ from app.books.importers.report import ImportReport, write_csv
 from app.books.importers.report import Progress as ImportProgress
 from app.books.importers.run import import_csv
 from app.books.importers.sorting import ImportOptions
+from app.check import check as find_breaches
 from app.core.config import LOCAL_SETTINGS_FILE, get_settings
 from app.core.exceptions import AppError, is_connection_failure, is_unavailable, sqlstate
+from app.core.findings import Finding
 from app.core.schemas import Price
 from app.core.security import hash_password
 from app.db import migrations
 from app.db.embedded import EmbeddedError
 from app.db.session import dispose_engine, session_scope
+from app.jobs.queue import ParkedJob, parked, requeue
 from app.server import CannotListenError
 from app.users.schemas import MIN_PASSWORD_CHARACTERS
 from app.users.service import create_admin, reset_password
@@ -45,9 +51,11 @@ db = typer.Typer(
 )
 importing = typer.Typer(help="Bring books in.", no_args_is_help=True)
 user = typer.Typer(help="Accounts.", no_args_is_help=True)
+jobs = typer.Typer(help="Jobs that failed for good.", no_args_is_help=True)
 app.add_typer(db, name="db")
 app.add_typer(importing, name="import")
 app.add_typer(user, name="user")
+app.add_typer(jobs, name="jobs")
 
 APPLICATION = "app.main:app"
 SHOWN_REFUSALS = 10
@@ -56,6 +64,7 @@ PATIENCE_SECONDS = 30
 
 UNDEFINED_TABLE = "42P01"
 TRY_DATABASE = "Try: bookstore db up, or set DATABASE_URL."
+MAX_JOB_ID = 2**63 - 1
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
@@ -113,6 +122,27 @@ def run_worker() -> None:
     Example: bookstore worker
     """
     worker.main()
+
+
+@app.command()
+def check() -> None:
+    """Look for data that break the shop's promises; exit with 1 if there are any.
+
+    Copies, orders, payments and mails are compared with each other, as they were at one moment:
+    the shop may stay open.
+
+    Example: bookstore check
+    """
+    with local.local_database():
+        findings = asyncio.run(_check())
+    if not findings:
+        out.print("Every promise is kept: nothing was found.")
+        return
+    table = Table("invariant", "what", "how it is")
+    for finding in findings:
+        table.add_row(finding.invariant, finding.subject, escape(finding.detail))
+    out.print(table)
+    raise typer.Exit(1)
 
 
 @app.command()
@@ -269,6 +299,46 @@ def user_reset_password(email: Email) -> None:
     out.print("The password is set, and every session of the account has ended.")
 
 
+@jobs.command("parked")
+def jobs_parked(
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many at the most.")] = 100,
+) -> None:
+    """List the jobs that failed as often as they may, the newest first.
+
+    They stay until they are queued again. The worker's log says why each of them failed.
+
+    Example: bookstore jobs parked --limit 20
+    """
+    with local.local_database():
+        found = asyncio.run(_parked(limit))
+    if not found:
+        out.print("No job is parked.")
+        return
+    table = Table("id", "job", "attempts", "parked (UTC)", "arguments")
+    for job in found:
+        moment = f"{job.parked_at.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
+        arguments = escape(json.dumps(job.arguments))
+        table.add_row(str(job.id), job.name, str(job.attempts), moment, arguments)
+    out.print(table)
+
+
+@jobs.command("requeue")
+def jobs_requeue(
+    job_id: Annotated[
+        int, typer.Argument(min=1, max=MAX_JOB_ID, help="Its id, as jobs parked shows it.")
+    ],
+) -> None:
+    """Let a parked job be tried again from the beginning, once its cause is mended.
+
+    Example: bookstore jobs requeue 42
+    """
+    with local.local_database():
+        found = asyncio.run(_requeue(job_id))
+    if not found:
+        _fail(f"No parked job has the id {job_id}. Try: bookstore jobs parked")
+    out.print(f"Job {job_id} waits in the queue again.")
+
+
 def main() -> None:
     """Run the command line; what cannot be done is one sentence, not a traceback."""
     try:
@@ -341,6 +411,27 @@ async def _reset_password(email: str, password: str) -> bool:
     password_hash = await hash_password(password)
     async with session_scope() as session:
         found = await reset_password(session, email=email, password_hash=password_hash)
+    await dispose_engine()
+    return found
+
+
+async def _check() -> list[Finding]:
+    try:
+        return await find_breaches()
+    finally:
+        await dispose_engine()
+
+
+async def _parked(limit: int) -> list[ParkedJob]:
+    async with session_scope() as session:
+        found = await parked(session, limit=limit)
+    await dispose_engine()
+    return found
+
+
+async def _requeue(job_id: int) -> bool:
+    async with session_scope() as session:
+        found = await requeue(session, job_id)
     await dispose_engine()
     return found
 

@@ -15,7 +15,7 @@ from app.core.exceptions import ErrorResponder
 from app.core.logging import configure_logging
 from app.core.middleware import BodyGuard, RequestContext, SecurityHeaders
 from app.db.session import dispose_engine, open_connections
-from app.integrations.payments.demo import DemoGateway
+from app.integrations.payments.factory import make_gateway
 from app.registry import API_ROUTERS, PAGE_ROUTERS
 from app.storefront.errors import error_page, lead_to_sign_in
 from app.storefront.static import static_files
@@ -79,7 +79,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         redoc_url=None,
     )
     app.state.authenticate = authenticate
-    app.state.gateway = DemoGateway()
+    app.state.gateway = make_gateway(settings.payment_gateway)
 
     app.include_router(health.router)
     for router in API_ROUTERS:

@@ -4,6 +4,7 @@ from app.books import models as book_models
 from app.books.router import genres_router
 from app.books.router import router as books_router
 from app.cart import models as cart_models
+from app.cart.jobs import prune_guest_carts
 from app.cart.router import router as cart_router
 from app.db.base import Base as Base
 from app.integrations.payments import demo as demo_gateway_models
@@ -11,8 +12,12 @@ from app.jobs import models as job_models
 from app.jobs.outbox import Handler
 from app.jobs.queue import Job
 from app.notifications import models as notification_models
-from app.notifications.handlers import confirm_order_by_mail, tell_that_book_is_back
-from app.notifications.jobs import send_mail
+from app.notifications.handlers import (
+    cancel_order_by_mail,
+    confirm_order_by_mail,
+    tell_that_book_is_back,
+)
+from app.notifications.jobs import prune_sent_words, send_mail
 from app.orders import models as order_models
 from app.orders.jobs import settle_overdue_orders
 from app.orders.router import admin_router as admin_orders_router
@@ -24,6 +29,7 @@ from app.storefront.books import router as book_pages
 from app.storefront.cart import router as cart_pages
 from app.storefront.checkout import router as checkout_pages
 from app.users import models as user_models
+from app.users.jobs import prune_sign_ins
 from app.users.router import router as auth_router
 from app.wishlist import models as wishlist_models
 from app.wishlist.router import router as wishlist_router
@@ -53,6 +59,16 @@ API_ROUTERS = (
 
 PAGE_ROUTERS = (book_pages, account_pages, cart_pages, checkout_pages)
 
-JOBS: tuple[Job, ...] = (send_mail, settle_overdue_orders)
+JOBS: tuple[Job, ...] = (
+    send_mail,
+    settle_overdue_orders,
+    prune_guest_carts,
+    prune_sent_words,
+    prune_sign_ins,
+)
 
-HANDLERS: tuple[Handler, ...] = (confirm_order_by_mail, tell_that_book_is_back)
+HANDLERS: tuple[Handler, ...] = (
+    confirm_order_by_mail,
+    cancel_order_by_mail,
+    tell_that_book_is_back,
+)

@@ -86,7 +86,12 @@ def _run(
 ) -> Sequence[Row]:
     with out.status("Making a shop to measure ..."):
         asyncio.run(ensure_shop(server, size))
-    os.environ.update(ENV="production", SECRET_KEY=secrets.token_urlsafe(48))
+    os.environ.update(
+        ENV="production",
+        SECRET_KEY=secrets.token_urlsafe(48),
+        PAYMENT_GATEWAY="demo",
+        MAIL_DIRECTORY=str(DIRECTORY / "mail"),
+    )
     use_database(server.url(DATABASE))
     setting = asyncio.run(read_setting(server, size, options))
     print_setting(out, setting)

@@ -93,14 +93,16 @@ COLUMNS = {
 PAST = """
 WITH past AS (
   INSERT INTO orders (number, user_id, email, status, currency, total, idempotency_key,
-                      request_hash, reserved_until, confirmed_at)
-  SELECT 'PAST-' || n, u.id, u.email, 'confirmed', 'USD', 20, 'past-' || n, '', now(), now()
+                      request_hash, reserved_until, settle_after,
+                      confirmed_at)
+  SELECT 'PAST-' || n, u.id, u.email, 'confirmed', 'USD', 20, 'past-' || n, '', now(), now(),
+         now()
   FROM generate_series(1, $1::int) AS n
   JOIN users u ON u.id = 1 + n % (SELECT count(*) FROM users)
   RETURNING id, number
 ), paid AS (
-  INSERT INTO payments (order_id, gateway, reference, token, amount, currency, status)
-  SELECT id, 'demo', number, 'none', 20, 'USD', 'captured' FROM past
+  INSERT INTO payments (order_id, gateway, reference, amount, currency, status)
+  SELECT id, 'demo', number, 20, 'USD', 'captured' FROM past
 )
 INSERT INTO order_lines (order_id, book_id, title, author, unit_price, quantity)
 SELECT past.id, 1 + (past.id + part) % (SELECT count(*) FROM books), 'A title', 'An author', 10, 1

@@ -18,6 +18,7 @@ from app.db.base import Base
 from app.db.embedded import EmbeddedPostgres
 from app.db.session import AsyncSessionLocal
 from app.main import app
+from tests.factories import empty_every_table
 from tests.servers import drop_database, make_database, run_alembic, start_if_nothing_answers
 
 SERVER = pytest.StashKey[EmbeddedPostgres | None]()
@@ -90,6 +91,14 @@ async def client(db_session: AsyncSession) -> AsyncIterator[AsyncClient]:
     app.dependency_overrides.clear()
 
 
+@pytest_asyncio.fixture
+async def committed(test_engine: AsyncEngine) -> AsyncIterator[AsyncSession]:
+    """A session that commits for real, as jobs do; the tables are emptied afterwards."""
+    async with async_sessionmaker(test_engine, expire_on_commit=False)() as session:
+        yield session
+    await empty_every_table(test_engine)
+
+
 @pytest_asyncio.fixture(scope="session")
 async def migrated_template() -> str:
     """The name of a database that Alembic made, to copy for every test that starts processes."""
@@ -104,3 +113,14 @@ async def live_database(migrated_template: str) -> AsyncIterator[str]:
     url = await make_database("live", template=migrated_template)
     yield url
     await drop_database(url)
+
+
+@pytest_asyncio.fixture
+async def live_sessions(live_database: str) -> AsyncIterator[async_sessionmaker[AsyncSession]]:
+    """Sessions that really commit, on the live database; the code under test uses it too."""
+    engine = create_async_engine(live_database)
+    usual = AsyncSessionLocal.kw["bind"]
+    AsyncSessionLocal.configure(bind=engine)
+    yield async_sessionmaker(engine, expire_on_commit=False)
+    AsyncSessionLocal.configure(bind=usual)
+    await engine.dispose()

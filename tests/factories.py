@@ -8,6 +8,7 @@ from sqlalchemy import text, update
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from app.books.models import Book, Stock, Work
+from app.cart.schemas import MAX_TITLES
 from app.core.config import get_settings
 from app.core.security import Role, encode_access_token
 from app.db.session import session_scope
@@ -44,6 +45,30 @@ async def withdraw_book(session: AsyncSession, book: Book) -> None:
     """Take a book out of the catalogue, and commit."""
     await session.execute(
         update(Book).where(Book.id == book.id).values(deleted_at=datetime.now(UTC))
+    )
+    await session.commit()
+
+
+async def fill_cart(session: AsyncSession, *, titles: int = MAX_TITLES) -> None:
+    """Put new books, one copy of each, into the only basket until it has so many; commit."""
+    await session.execute(
+        text("""
+            WITH new_works AS (
+                INSERT INTO works (title, author)
+                SELECT 'Volume ' || n, 'Many' FROM generate_series(
+                    1, :titles - (SELECT count(*) FROM cart_items)
+                ) AS n
+                RETURNING id
+            ), new_books AS (
+                INSERT INTO books (work_id, price, currency)
+                SELECT id, 1.00, 'USD' FROM new_works RETURNING id
+            ), new_stock AS (
+                INSERT INTO stock (book_id, received, on_hand) SELECT id, 5, 5 FROM new_books
+            )
+            INSERT INTO cart_items (cart_id, book_id, quantity)
+            SELECT carts.id, new_books.id, 1 FROM carts CROSS JOIN new_books
+        """),
+        {"titles": titles},
     )
     await session.commit()
 

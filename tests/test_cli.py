@@ -9,6 +9,7 @@ import stat
 import sys
 from pathlib import Path
 
+import asyncpg
 import httpx
 import pytest
 from sqlalchemy import make_url
@@ -16,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app import cli, local, server
 from app.db.embedded import EmbeddedPostgres
-from tests.live import free_port
+from tests.live import free_port, plain_url
 from tests.servers import PROJECT, drop_database, make_database, run_command
 
 BOOKS = b"isbn13,title,author,price,stock\n9780141439518,Emma,Jane Austen,7.99,3\n,,x,1.00,1\n"
@@ -384,6 +385,15 @@ async def test_version(live_database: str) -> None:
     [
         ({"ENV": "production"}, "SECRET_KEY must be set to at least 32 random bytes"),
         ({"ENV": "production", "SECRET_KEY": "swordfish"}, "SECRET_KEY must be set"),
+        (
+            {"ENV": "production", "SECRET_KEY": "x" * 32, "SMTP_HOST": "mail.example"},
+            "PAYMENT_GATEWAY must be set in production",
+        ),
+        (
+            {"ENV": "production", "SECRET_KEY": "x" * 32, "PAYMENT_GATEWAY": "demo"},
+            "SMTP_HOST must be set in production, or else MAIL_DIRECTORY",
+        ),
+        ({"PAYMENT_GATEWAY": "swordfish"}, "PAYMENT_GATEWAY Input should be 'demo'"),
         ({"SMTP_PORT": "swordfish"}, "SMTP_PORT Input should be a valid integer"),
     ],
 )
@@ -402,3 +412,33 @@ async def test_wrong_settings_are_named_and_not_repeated(
     assert words in output
     assert "swordfish" not in output
     assert "Traceback" not in output
+
+
+async def test_parked_jobs_are_listed_and_queued_again(live_database: str) -> None:
+    assert "No job is parked." in await run_command("jobs", "parked", database_url=live_database)
+    connection = await asyncpg.connect(plain_url(live_database))
+    try:
+        job_id = await connection.fetchval(
+            "INSERT INTO procrastinate_jobs (task_name, queue_name, args, status, attempts) "
+            "VALUES ('sample.fail', 'mail', '{\"book_id\": 7}', 'doing', 7) RETURNING id"
+        )
+        await connection.execute("SELECT procrastinate_finish_job_v1($1, 'failed', false)", job_id)
+        listed = await run_command("jobs", "parked", "--limit", "5", database_url=live_database)
+        row = next(line for line in listed.splitlines() if "sample.fail" in line)
+        cells = [cell.strip() for cell in re.split("[│┃]", row)][1:-1]
+        assert cells[:3] == [str(job_id), "sample.fail", "8"]
+        assert cells[4] == '{"book_id": 7}'
+        again = await run_command("jobs", "requeue", str(job_id), database_url=live_database)
+        assert again == f"Job {job_id} waits in the queue again.\n"
+        status = "SELECT status::text FROM procrastinate_jobs WHERE id = $1"
+        assert await connection.fetchval(status, job_id) == "todo"
+        refused = await run_badly("jobs", "requeue", str(job_id), database_url=live_database)
+        assert f"No parked job has the id {job_id}." in refused
+    finally:
+        await connection.close()
+
+
+@pytest.mark.parametrize("command", [("check",), ("jobs", "parked"), ("jobs", "requeue")])
+async def test_help_shows_an_example(live_database: str, command: tuple[str, ...]) -> None:
+    words = await run_command(*command, "--help", database_url=live_database)
+    assert f"Example: bookstore {' '.join(command)}" in words

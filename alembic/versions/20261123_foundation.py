@@ -157,6 +157,13 @@ def upgrade() -> None:
         sa.Column("dispatched_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_outbox_events")),
     )
+    op.create_index(
+        "ix_outbox_events_dispatched",
+        "outbox_events",
+        ["dispatched_at"],
+        unique=False,
+        postgresql_where=sa.text("dispatched_at IS NOT NULL"),
+    )
     op.create_table(
         "search_words",
         sa.Column("word", sa.Text(), nullable=False),
@@ -221,6 +228,13 @@ def upgrade() -> None:
         sa.UniqueConstraint("token_hash", name=op.f("uq_carts_token_hash")),
         sa.UniqueConstraint("user_id", name=op.f("uq_carts_user_id")),
     )
+    op.create_index(
+        "ix_carts_guests",
+        "carts",
+        ["updated_at"],
+        unique=False,
+        postgresql_where=sa.text("user_id IS NULL"),
+    )
     op.create_table(
         "mails",
         sa.Column("id", sa.Integer(), sa.Identity(always=True), nullable=False),
@@ -238,12 +252,16 @@ def upgrade() -> None:
             server_default=sa.text("now()"),
             nullable=False,
         ),
-        sa.ForeignKeyConstraint(
-            ["event_id"], ["outbox_events.id"], name=op.f("fk_mails_event_id_outbox_events")
-        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_mails")),
         sa.UniqueConstraint("event_id", "recipient", name=op.f("uq_mails_event_id_recipient")),
         sa.UniqueConstraint("message_id", name=op.f("uq_mails_message_id")),
+    )
+    op.create_index(
+        "ix_mails_with_words",
+        "mails",
+        ["sent_at"],
+        unique=False,
+        postgresql_where=sa.text("body_text <> ''"),
     )
     op.create_table(
         "orders",
@@ -258,6 +276,8 @@ def upgrade() -> None:
         sa.Column("idempotency_key", sa.Text(), nullable=False),
         sa.Column("request_hash", sa.LargeBinary(), nullable=False),
         sa.Column("reserved_until", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("settle_after", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("settle_attempts", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.Column("confirmed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column(
             "created_at",
@@ -276,7 +296,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_orders_pending",
         "orders",
-        ["reserved_until"],
+        ["settle_after"],
         unique=False,
         postgresql_where=sa.text("status = 'pending'"),
     )
@@ -303,6 +323,9 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_token_families")),
     )
+    op.create_index(
+        op.f("ix_token_families_expires_at"), "token_families", ["expires_at"], unique=False
+    )
     op.create_index(op.f("ix_token_families_user_id"), "token_families", ["user_id"], unique=False)
     op.create_table(
         "user_sessions",
@@ -322,6 +345,9 @@ def upgrade() -> None:
             ondelete="CASCADE",
         ),
         sa.PrimaryKeyConstraint("token_hash", name=op.f("pk_user_sessions")),
+    )
+    op.create_index(
+        op.f("ix_user_sessions_expires_at"), "user_sessions", ["expires_at"], unique=False
     )
     op.create_index(op.f("ix_user_sessions_user_id"), "user_sessions", ["user_id"], unique=False)
     op.create_table(
@@ -451,7 +477,6 @@ def upgrade() -> None:
         sa.Column("order_id", sa.Integer(), nullable=False),
         sa.Column("gateway", sa.Text(), nullable=False),
         sa.Column("reference", sa.Text(), nullable=False),
-        sa.Column("token", sa.Text(), nullable=False),
         sa.Column("amount", sa.Numeric(precision=12, scale=2), nullable=False),
         sa.Column("currency", sa.Text(), nullable=False),
         sa.Column("status", sa.String(length=30), server_default="pending", nullable=False),
@@ -656,15 +681,23 @@ def downgrade() -> None:
     op.drop_index("ix_works_genre_popularity", table_name="works")
     op.drop_table("works")
     op.drop_index(op.f("ix_user_sessions_user_id"), table_name="user_sessions")
+    op.drop_index(op.f("ix_user_sessions_expires_at"), table_name="user_sessions")
     op.drop_table("user_sessions")
     op.drop_index(op.f("ix_token_families_user_id"), table_name="token_families")
+    op.drop_index(op.f("ix_token_families_expires_at"), table_name="token_families")
     op.drop_table("token_families")
     op.drop_index("ix_orders_user_newest", table_name="orders")
     op.drop_index(
         "ix_orders_pending", table_name="orders", postgresql_where=sa.text("status = 'pending'")
     )
     op.drop_table("orders")
+    op.drop_index(
+        "ix_mails_with_words", table_name="mails", postgresql_where=sa.text("body_text <> ''")
+    )
     op.drop_table("mails")
+    op.drop_index(
+        "ix_carts_guests", table_name="carts", postgresql_where=sa.text("user_id IS NULL")
+    )
     op.drop_table("carts")
     op.drop_table("users")
     op.drop_index(
@@ -675,6 +708,11 @@ def downgrade() -> None:
     )
     op.drop_index("ix_search_words_sound", table_name="search_words")
     op.drop_table("search_words")
+    op.drop_index(
+        "ix_outbox_events_dispatched",
+        table_name="outbox_events",
+        postgresql_where=sa.text("dispatched_at IS NOT NULL"),
+    )
     op.drop_table("outbox_events")
     op.drop_table("genres")
     op.drop_table("demo_charges")

@@ -15,6 +15,7 @@ from sqlalchemy import (
     cast,
     delete,
     func,
+    or_,
     select,
     true,
     update,
@@ -444,3 +445,28 @@ async def set_copies_on_hand(session: AsyncSession, *, book_id: int, quantity: i
         .returning(before.c.on_hand)
     )
     return (await session.scalars(statement)).one_or_none()
+
+
+async def list_unbalanced_stock(session: AsyncSession, *, limit: int) -> Sequence[Stock]:
+    """Return stock whose columns do not add up, or of which there is less than none."""
+    columns = (Stock.received, Stock.returned, Stock.on_hand, Stock.reserved, Stock.sold)
+    statement = (
+        select(Stock)
+        .where(
+            or_(
+                Stock.received + Stock.returned != Stock.on_hand + Stock.reserved + Stock.sold,
+                *(column < 0 for column in columns),
+            )
+        )
+        .order_by(Stock.book_id)
+        .limit(limit)
+    )
+    return (await session.scalars(statement)).all()
+
+
+async def list_copies_away(session: AsyncSession) -> Sequence[AnyRow]:
+    """Return the books of which copies are reserved or sold, and how many."""
+    statement = select(Stock.book_id, Stock.reserved, Stock.sold).where(
+        or_(Stock.reserved != 0, Stock.sold != 0)
+    )
+    return (await session.execute(statement)).all()

@@ -19,6 +19,7 @@ from app.books.errors import (
 )
 from app.books.events import BookRestocked
 from app.books.models import Stock
+from app.core.findings import SHOWN, Finding
 from app.jobs.outbox import publish
 
 
@@ -70,6 +71,25 @@ async def set_on_hand(session: AsyncSession, *, book_id: int, quantity: int) -> 
         raise BookNotFoundError
     if before == 0 and quantity > 0:
         await publish(session, BookRestocked(book_id=book_id))
+
+
+async def find_unbalanced(session: AsyncSession) -> list[Finding]:
+    """Return the stock that does not add up: received + returned = on hand + reserved + sold."""
+    return [
+        Finding(
+            invariant="stock is balanced and never negative",
+            subject=f"book {stock.book_id}",
+            detail=f"received {stock.received} + returned {stock.returned}, on hand "
+            f"{stock.on_hand} + reserved {stock.reserved} + sold {stock.sold}",
+        )
+        for stock in await repository.list_unbalanced_stock(session, limit=SHOWN)
+    ]
+
+
+async def count_away(session: AsyncSession) -> dict[int, tuple[int, int]]:
+    """Return how many copies are reserved and sold, by book, where there are any."""
+    rows = await repository.list_copies_away(session)
+    return {row.book_id: (row.reserved, row.sold) for row in rows}
 
 
 async def _move(

@@ -21,6 +21,14 @@ class CartItemDuplicateError(AppError):
     detail = "This book is already in your basket."
 
 
+class CartFullError(AppError):
+    """The basket has as many different books as it can hold: ``limit``."""
+
+    status: ClassVar[int] = 409
+    code: ClassVar[str] = "CART_FULL"
+    detail = "Your basket holds as many different books as it can. Please take one out first."
+
+
 class BookOutOfStockError(AppError):
     """Fewer copies are there than were asked for."""
 

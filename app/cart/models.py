@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Identity, UniqueConstraint, func
+from sqlalchemy import CheckConstraint, ForeignKey, Identity, Index, UniqueConstraint, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db.base import Base, CreatedAt
@@ -14,6 +14,7 @@ class Cart(CreatedAt, Base):
     __tablename__ = "carts"
     __table_args__ = (
         CheckConstraint("(user_id IS NULL) <> (token_hash IS NULL)", name="one_owner"),
+        Index("ix_carts_guests", "updated_at", postgresql_where=text("user_id IS NULL")),
     )
 
     id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)

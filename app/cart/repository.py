@@ -1,6 +1,7 @@
 """SQL for baskets."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from sqlalchemy import ColumnElement, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
@@ -54,6 +55,16 @@ async def insert_item(
         .returning(CartItem)
     )
     return (await session.scalars(statement)).one_or_none()
+
+
+async def count_other_titles(session: AsyncSession, *, cart_id: int, book_id: int) -> int:
+    """Return how many other books are in a basket."""
+    statement = (
+        select(func.count())
+        .select_from(CartItem)
+        .where(CartItem.cart_id == cart_id, CartItem.book_id != book_id)
+    )
+    return (await session.scalars(statement)).one()
 
 
 async def add_quantities(
@@ -133,3 +144,15 @@ async def take_items(session: AsyncSession, *, owner: CartOwner) -> dict[int, in
 async def delete_cart(session: AsyncSession, *, owner: CartOwner) -> None:
     """Forget a basket."""
     await session.execute(delete(Cart).where(owned_by(owner)))
+
+
+async def delete_old_guest_carts(session: AsyncSession, *, before: datetime, limit: int) -> int:
+    """Forget guests' baskets that nothing was put into since; return how many."""
+    old = (
+        select(Cart.id)
+        .where(Cart.user_id.is_(None), Cart.updated_at < before)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    deleted = await session.scalars(delete(Cart).where(Cart.id.in_(old)).returning(Cart.id))
+    return len(deleted.all())

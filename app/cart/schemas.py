@@ -10,6 +10,8 @@ from app.core.schemas import Id, ReadModel, WriteModel
 from app.core.security import hash_token
 
 MAX_QUANTITY = 99
+MAX_TITLES = 200
+"""How many different books can be put into a basket, and be in an order."""
 
 Quantity = Annotated[int, Field(ge=1, le=MAX_QUANTITY)]
 

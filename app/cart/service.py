@@ -1,16 +1,32 @@
 """The rules of the basket."""
 
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.books.errors import BookNotFoundError
 from app.books.service import Offer, get_offers
 from app.cart import repository
-from app.cart.errors import BookOutOfStockError, CartItemDuplicateError, CartItemNotFoundError
+from app.cart.errors import (
+    BookOutOfStockError,
+    CartFullError,
+    CartItemDuplicateError,
+    CartItemNotFoundError,
+)
 from app.cart.models import CartItem
-from app.cart.schemas import MAX_QUANTITY, CartBook, CartItemRead, CartOwner, CartRead
+from app.cart.schemas import (
+    MAX_QUANTITY,
+    MAX_TITLES,
+    CartBook,
+    CartItemRead,
+    CartOwner,
+    CartRead,
+)
 from app.core.money import ZERO
+
+GUEST_CART_LIFETIME = timedelta(days=60)
+"""How long a guest's basket is kept after something was put into it."""
 
 
 async def get_cart(session: AsyncSession, *, owner: CartOwner, currency: str) -> CartRead:
@@ -41,9 +57,10 @@ async def add_item(
         BookNotFoundError: no such book.
         BookOutOfStockError: fewer copies are in stock.
         CartItemDuplicateError: the basket has it already.
+        CartFullError: the basket has ``MAX_TITLES`` others already.
     """
     offer = await _offer_in_stock(session, book_id=book_id, quantity=quantity)
-    cart_id = await repository.ensure_cart(session, owner=owner)
+    cart_id = await _cart_with_room(session, owner=owner, book_id=book_id)
     item = await repository.insert_item(
         session, cart_id=cart_id, book_id=book_id, quantity=quantity
     )
@@ -60,9 +77,11 @@ async def add_copies(
     Raises:
         BookNotFoundError: no such book.
         BookOutOfStockError: fewer copies are in stock.
+        CartFullError: the basket has ``MAX_TITLES`` others already.
     """
     await _offer_in_stock(session, book_id=book_id, quantity=quantity)
-    await put_back(session, owner=owner, quantities={book_id: quantity})
+    cart_id = await _cart_with_room(session, owner=owner, book_id=book_id)
+    await repository.add_quantities(session, cart_id=cart_id, quantities={book_id: quantity})
 
 
 async def update_item(
@@ -106,7 +125,11 @@ async def take_items(session: AsyncSession, *, owner: CartOwner) -> dict[int, in
 async def put_back(
     session: AsyncSession, *, owner: CartOwner, quantities: Mapping[int, int]
 ) -> None:
-    """Add copies by book to the basket, up to ``MAX_QUANTITY`` of each."""
+    """Add copies by book to the basket, up to ``MAX_QUANTITY`` of each.
+
+    What was a reader's already is never turned away, so the basket may become fuller than
+    ``MAX_TITLES``; no more can be put into it then.
+    """
     cart_id = await repository.ensure_cart(session, owner=owner)
     await repository.add_quantities(session, cart_id=cart_id, quantities=quantities)
 
@@ -118,6 +141,21 @@ async def merge_guest_cart(session: AsyncSession, *, token: str, user_id: int) -
     if quantities:
         await put_back(session, owner=CartOwner.account(user_id), quantities=quantities)
     await repository.delete_cart(session, owner=guest)
+
+
+async def forget_old_guest_carts(session: AsyncSession, *, now: datetime, limit: int) -> int:
+    """Delete guests' baskets, up to a limit, whose cookie has expired too; return how many."""
+    before = now - GUEST_CART_LIFETIME
+    return await repository.delete_old_guest_carts(session, before=before, limit=limit)
+
+
+async def _cart_with_room(session: AsyncSession, *, owner: CartOwner, book_id: int) -> int:
+    """Return the basket, in which there is room for the book, locked until the transaction ends."""
+    cart_id = await repository.ensure_cart(session, owner=owner)
+    others = await repository.count_other_titles(session, cart_id=cart_id, book_id=book_id)
+    if others >= MAX_TITLES:
+        raise CartFullError(field="book_id", extra={"limit": MAX_TITLES})
+    return cart_id
 
 
 async def _offer_in_stock(session: AsyncSession, *, book_id: int, quantity: int) -> Offer:

@@ -41,6 +41,12 @@ class LogFormat(StrEnum):
     JSON = "json"
 
 
+class GatewayName(StrEnum):
+    """Who takes the money. ``demo`` sells for nothing."""
+
+    DEMO = "demo"
+
+
 class Settings(BaseSettings):
     """All settings of the application. A name in capitals is the environment variable."""
 
@@ -72,6 +78,7 @@ class Settings(BaseSettings):
     session_days: Annotated[int, Field(ge=1)] = 30
 
     reservation_minutes: Annotated[int, Field(ge=1)] = 15
+    payment_gateway: GatewayName = GatewayName.DEMO
     gateway_timeout_seconds: Annotated[float, Field(gt=0)] = 10.0
 
     smtp_host: str | None = None
@@ -115,16 +122,30 @@ class Settings(BaseSettings):
         return url.rstrip("/")
 
     @model_validator(mode="after")
-    def _refuse_weak_secret_in_production(self) -> Self:
+    def _refuse_what_only_suits_a_trial(self) -> Self:
+        """Refuse, in production, what would sell for nothing or keep silent about it."""
         if self.env is not Environment.PRODUCTION:
             return self
+        faults = []
         secret = self.secret_key.get_secret_value()
         if secret == DEFAULT_SECRET or len(secret.encode()) < MINIMUM_SECRET_BYTES:
-            raise ValueError(
+            faults.append(
                 f"SECRET_KEY must be set to at least {MINIMUM_SECRET_BYTES} random bytes in "
                 "production, for example the output of: "
                 'python -c "import secrets; print(secrets.token_urlsafe(48))"'
             )
+        if "payment_gateway" not in self.model_fields_set:
+            faults.append(
+                "PAYMENT_GATEWAY must be set in production. There is one so far: demo, which "
+                "takes test cards and no money."
+            )
+        if not self.smtp_host and "mail_directory" not in self.model_fields_set:
+            faults.append(
+                "SMTP_HOST must be set in production, or else MAIL_DIRECTORY, the folder that "
+                "mails are then written to instead of being sent."
+            )
+        if faults:
+            raise ValueError("\n".join(faults))
         return self
 
     @property

@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from functools import wraps
 from typing import Concatenate, ParamSpec, TypeVar
 
+from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import (
     AsyncConnection,
@@ -105,6 +106,17 @@ async def session_scope() -> AsyncIterator[AsyncSession]:
     async with AsyncSessionLocal() as session:
         yield session
         await session.commit()
+
+
+@asynccontextmanager
+async def snapshot_scope() -> AsyncIterator[AsyncSession]:
+    """Open a session that only reads, sees one moment, and may take its time."""
+    async with AsyncSessionLocal() as session:
+        await session.connection(
+            execution_options={"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+        )
+        await session.execute(text("SET LOCAL statement_timeout = 0"))
+        yield session
 
 
 def is_transient(error: DBAPIError) -> bool:

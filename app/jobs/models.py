@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from procrastinate.schema import SchemaManager
-from sqlalchemy import Text, func
+from sqlalchemy import Index, Text, func, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -16,6 +16,13 @@ class OutboxEvent(Base):
     """Something that happened. It is there if and only if its transaction was committed."""
 
     __tablename__ = "outbox_events"
+    __table_args__ = (
+        Index(
+            "ix_outbox_events_dispatched",
+            "dispatched_at",
+            postgresql_where=text("dispatched_at IS NOT NULL"),
+        ),
+    )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, server_default=func.gen_random_uuid())
     name: Mapped[str] = mapped_column(Text)

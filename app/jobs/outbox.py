@@ -11,9 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db.session import session_scope
 from app.jobs.models import OutboxEvent
-from app.jobs.queue import Job, enqueue
+from app.jobs.queue import Job, JobKind, Priority, enqueue, job, periodic
 
-DISPATCH = "outbox.dispatch"
+DISPATCH = JobKind(name="outbox.dispatch", priority=Priority.HIGH)
 PRUNE = "outbox.prune"
 
 KEPT_FOR = timedelta(days=7)
@@ -102,8 +102,8 @@ def outbox_jobs(handlers: Sequence[Handler]) -> list[Job]:
             await prune(session)
 
     return [
-        Job(name=DISPATCH, function=dispatch_event),
-        Job(name=PRUNE, function=prune_events, cron="*/5 * * * *"),
+        job(DISPATCH)(dispatch_event),
+        periodic(PRUNE, cron="*/5 * * * *")(prune_events),
         *(Job(name=handler.name, function=_run(handler)) for handler in handlers),
     ]
 

@@ -8,6 +8,7 @@ import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
+from enum import IntEnum
 from typing import Any
 
 from sqlalchemy import text
@@ -20,8 +21,29 @@ DEFAULT_TIMEOUT_SECONDS = 300.0
 JobFunction = Callable[..., Awaitable[None]]
 
 
+class Priority(IntEnum):
+    """Of the jobs that wait in a queue, those with a higher one are taken first."""
+
+    LOW = -10
+    NORMAL = 0
+    HIGH = 10
+
+
 @dataclass(frozen=True, kw_only=True)
-class Job:
+class JobKind:
+    """What a job is called and where it waits: enough to queue it without its function.
+
+    Each queue has slots of its own in every worker, so that jobs which hang hold up their own
+    queue and no other.
+    """
+
+    name: str
+    queue: str = DEFAULT_QUEUE
+    priority: Priority = Priority.NORMAL
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job(JobKind):
     """A function that the worker runs by name, with plain JSON values as keyword arguments.
 
     One that raises, runs for longer than ``timeout_seconds`` or takes its worker down with it is
@@ -29,10 +51,8 @@ class Job:
     the worker queues it by itself.
     """
 
-    name: str
     function: JobFunction
     max_attempts: int = DEFAULT_ATTEMPTS
-    queue: str = DEFAULT_QUEUE
     timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS
     cron: str | None = None
 
@@ -50,20 +70,21 @@ class ParkedJob:
 
 
 def job(
-    name: str,
+    kind: JobKind | str,
     *,
     max_attempts: int = DEFAULT_ATTEMPTS,
-    queue: str = DEFAULT_QUEUE,
     timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS,
 ) -> Callable[[JobFunction], Job]:
     """Make a function a job. It opens its own transactions and leaves the event loop free."""
+    known = as_kind(kind)
 
     def decorate(function: JobFunction) -> Job:
         return Job(
-            name=name,
+            name=known.name,
+            queue=known.queue,
+            priority=known.priority,
             function=function,
             max_attempts=max_attempts,
-            queue=queue,
             timeout_seconds=timeout_seconds,
         )
 
@@ -76,20 +97,26 @@ def periodic(name: str, *, cron: str = "* * * * *") -> Callable[[JobFunction], J
     The five fields are minute, hour, day, month and weekday; a sixth, last one is the second.
     However many workers there are, it is queued once at each due time, never waits twice and
     never runs twice at once. A time that passed while no worker ran is made up for within ten
-    minutes or not at all.
+    minutes or not at all. It goes before jobs that were queued for something that happened.
     """
 
     def decorate(function: JobFunction) -> Job:
-        return Job(name=name, function=function, cron=cron)
+        return Job(name=name, function=function, cron=cron, priority=Priority.HIGH)
 
     return decorate
+
+
+def as_kind(kind: JobKind | str) -> JobKind:
+    """Return the kind; a bare name is one of the default queue, of normal priority."""
+    return JobKind(name=kind) if isinstance(kind, str) else kind
 
 
 # The same insert as in procrastinate_defer_jobs_v1, which cannot pass over a conflict: there a
 # job that already waits would break the caller's transaction.
 ENQUEUE = text("""
-    INSERT INTO procrastinate_jobs (queue_name, task_name, lock, queueing_lock, args, scheduled_at)
-    VALUES (:queue, :name, :lock, :unique, CAST(:arguments AS jsonb), :run_at)
+    INSERT INTO procrastinate_jobs
+        (queue_name, task_name, priority, lock, queueing_lock, args, scheduled_at)
+    VALUES (:queue, :name, :priority, :lock, :unique, CAST(:arguments AS jsonb), :run_at)
     ON CONFLICT (queueing_lock) WHERE status = 'todo' DO NOTHING
     RETURNING id
 """)
@@ -114,7 +141,7 @@ REQUEUE = text("""
 
 async def enqueue(
     session: AsyncSession,
-    job: Job | str,
+    job: JobKind | str,
     /,
     *,
     run_at: datetime | None = None,
@@ -126,18 +153,19 @@ async def enqueue(
 
     Args:
         session: the caller's, whose transaction decides whether the job exists.
-        job: the job, or its name where importing it would point upwards. A bare name goes to
-            the default queue.
+        job: the job, or its kind or name where importing it would point upwards.
         run_at: not before this moment; at once if omitted.
         lock: of the jobs with the same lock one runs at a time, in the order of their queueing.
         unique: while a job with the same key waits, nothing is added and ``None`` returned.
         arguments: plain JSON values for the job's function; ids rather than contents.
     """
+    kind = as_kind(job)
     result = await session.execute(
         ENQUEUE,
         {
-            "queue": DEFAULT_QUEUE if isinstance(job, str) else job.queue,
-            "name": job if isinstance(job, str) else job.name,
+            "queue": kind.queue,
+            "name": kind.name,
+            "priority": kind.priority.value,
             "lock": lock,
             "unique": unique,
             "arguments": json.dumps(arguments),

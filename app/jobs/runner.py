@@ -42,6 +42,15 @@ async def run_worker(
 
     Jobs in hand are finished first, within ``timings.grace``. A database that goes away is
     waited for.
+
+    Args:
+        jobs: what can be run. Each of their queues gets its own slots.
+        handlers: who hears of events; each is a job of its own.
+        settings: where the database is.
+        concurrency: how many jobs of a queue are run at once.
+        stop: set by whoever wants the end.
+        install_signal_handlers: whether SIGTERM and SIGINT ask for the end.
+        timings: how often it looks, and how long it waits.
     """
     stop = stop or asyncio.Event()
     if install_signal_handlers:
@@ -52,7 +61,7 @@ async def run_worker(
 
 
 class Worker:
-    """Runs jobs until it is told to stop.
+    """Runs jobs until it is told to stop, each queue in a lane of its own.
 
     Several may run, in one process or many: each job is taken by one of them.
     """
@@ -66,8 +75,41 @@ class Worker:
         concurrency: int = 4,
         timings: Timings = PRODUCTION,
     ) -> None:
-        self._jobs = (*jobs, *outbox_jobs(handlers))
-        self._conninfo = libpq_url(settings.database_url)
+        every = (*jobs, *outbox_jobs(handlers))
+        self._lanes = [
+            Lane(
+                queue,
+                every,
+                conninfo=libpq_url(settings.database_url),
+                concurrency=concurrency,
+                timings=timings,
+            )
+            for queue in sorted({job.queue for job in every})
+        ]
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until ``stop`` is set."""
+        await asyncio.gather(*(lane.run(stop) for lane in self._lanes))
+
+
+class Lane:
+    """Runs the jobs of one queue, and the schedules of those jobs.
+
+    It knows the other queues' jobs too, for those that an older release queued here.
+    """
+
+    def __init__(
+        self,
+        queue: str,
+        jobs: Sequence[Job],
+        *,
+        conninfo: str,
+        concurrency: int,
+        timings: Timings,
+    ) -> None:
+        self._queue = queue
+        self._jobs = jobs
+        self._conninfo = conninfo
         self._concurrency = concurrency
         self._timings = timings
         self._running: set[int] = set()
@@ -75,20 +117,21 @@ class Worker:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until ``stop`` is set."""
-        log.info("worker started", concurrency=self._concurrency)
+        log.info("worker started", queue=self._queue, concurrency=self._concurrency)
         while not stop.is_set():
             try:
                 await _until(stop, self._serve())
             except Exception as error:  # noqa: BLE001 (whatever broke, the queue must be served)
                 log.warning("worker starts again", error=_root(error))
             await _until(stop, asyncio.sleep(RECONNECT_SECONDS))
-        log.info("worker stopped")
+        log.info("worker stopped", queue=self._queue)
 
     async def _serve(self) -> None:
         """Work on one set of connections until something breaks; cancelled, end in good order."""
         app = self._new_app()
         worker = QueueWorker(
             app,
+            queues=[self._queue],
             concurrency=self._concurrency,
             fetch_job_polling_interval=self._timings.poll,
             shutdown_graceful_timeout=self._timings.grace,
@@ -135,12 +178,13 @@ class Worker:
         task: Any = app.task(
             name=job.name,
             queue=job.queue,
+            priority=job.priority.value,
             lock=scheduled,
             queueing_lock=scheduled,
             pass_context=True,
             retry=BackOff(job.max_attempts, self._timings),
         )(run)
-        if job.cron is not None:
+        if job.cron is not None and job.queue == self._queue:
             app.periodic(cron=job.cron)(task)
 
     async def _run(

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from email.message import EmailMessage
 from email.utils import format_datetime, parseaddr
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +16,6 @@ from app.notifications.models import Mail
 
 TEMPLATES = Path(__file__).parents[1] / "templates" / "email"
 
-_environment = Environment(
-    loader=FileSystemLoader(TEMPLATES),
-    autoescape=lambda name: bool(name and name.endswith(".html")),  # noqa: S701 (text is not HTML)
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
-
 
 @dataclass(frozen=True, kw_only=True)
 class RenderedMail:
@@ -33,18 +26,29 @@ class RenderedMail:
     html: str
 
 
+@cache
+def environment(locale: str) -> Environment:
+    """Return the templates' environment, which keeps what it compiled, with money by the locale."""
+    made = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=lambda name: bool(name and name.endswith(".html")),  # noqa: S701 (text is not HTML)
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters["money"] = lambda amount, currency: format_money(amount, currency, locale)
+    return made
+
+
 def render_mail(template: str, *, settings: Settings, values: Mapping[str, Any]) -> RenderedMail:
     """Fill in the three files of a message's folder: ``subject.txt``, ``body.txt``, ``body.html``.
 
     Every template knows ``shop`` (the settings) and the filter ``money``.
     """
-    environment = _environment.overlay()
-    environment.filters["money"] = lambda amount, currency: format_money(
-        amount, currency, settings.locale
-    )
 
     def fill(name: str) -> str:
-        return environment.get_template(f"{template}/{name}").render(shop=settings, **values)
+        source = environment(settings.locale).get_template(f"{template}/{name}")
+        return source.render(shop=settings, **values)
 
     return RenderedMail(
         subject=" ".join(fill("subject.txt").split()),

@@ -3,20 +3,27 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Identity, Text, UniqueConstraint
+from sqlalchemy import Identity, Index, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db.base import Base, CreatedAt
 
 
 class Mail(CreatedAt, Base):
-    """One message to one recipient about one event, with the one Message-ID that it will have."""
+    """One message to one recipient about one event, with the one Message-ID that it will have.
+
+    ``event_id`` is no foreign key: events are pruned, the row stays as the proof that this
+    recipient was told. Its words are emptied some time after it was sent.
+    """
 
     __tablename__ = "mails"
-    __table_args__ = (UniqueConstraint("event_id", "recipient"),)
+    __table_args__ = (
+        UniqueConstraint("event_id", "recipient"),
+        Index("ix_mails_with_words", "sent_at", postgresql_where=text("body_text <> ''")),
+    )
 
     id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
-    event_id: Mapped[UUID] = mapped_column(ForeignKey("outbox_events.id"))
+    event_id: Mapped[UUID]
     recipient: Mapped[str] = mapped_column(Text)
     template: Mapped[str] = mapped_column(Text)
     message_id: Mapped[str] = mapped_column(Text, unique=True)

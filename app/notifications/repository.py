@@ -1,13 +1,22 @@
 """SQL for messages."""
 
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.notifications.models import Mail
+
+
+class RepeatedMail(NamedTuple):
+    """An event and a recipient who has more than one message about it."""
+
+    event_id: UUID
+    recipient: str
+    messages: int
 
 
 async def insert_mail(
@@ -47,3 +56,36 @@ async def find_unsent(session: AsyncSession, mail_id: int) -> Mail | None:
 async def mark_sent(session: AsyncSession, *, mail_id: int, now: datetime) -> None:
     """Write down that the message was handed over."""
     await session.execute(update(Mail).where(Mail.id == mail_id).values(sent_at=now))
+
+
+async def empty_sent_before(session: AsyncSession, *, before: datetime, limit: int) -> int:
+    """Remove the words of messages that were sent before a moment, up to a limit; return how many.
+
+    The row stays, and with it the proof that this recipient was told of this event.
+    """
+    old = (
+        select(Mail.id)
+        .where(Mail.sent_at < before, Mail.body_text != "")
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    statement = (
+        update(Mail)
+        .where(Mail.id.in_(old))
+        .values(subject="", body_text="", body_html="")
+        .returning(Mail.id)
+        .execution_options(synchronize_session=False)
+    )
+    return len((await session.scalars(statement)).all())
+
+
+async def list_repeated(session: AsyncSession, *, limit: int) -> list[RepeatedMail]:
+    """Return events and recipients with more than one message, and how many they are."""
+    messages = func.count().label("messages")
+    statement = (
+        select(Mail.event_id, Mail.recipient, messages)
+        .group_by(Mail.event_id, Mail.recipient)
+        .having(messages > 1)
+        .limit(limit)
+    )
+    return [RepeatedMail(*row) for row in await session.execute(statement)]

@@ -1,20 +1,25 @@
 """The outgoing tray: messages are written in the transaction of whoever has something to say."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.config import Settings
-from app.jobs.queue import enqueue
+from app.core.findings import SHOWN, Finding
+from app.jobs.queue import JobKind, Priority, enqueue
 from app.notifications import repository
 from app.notifications.mailer import render_mail, sender_domain
 from app.notifications.models import Mail
 
-SEND_MAIL = "notifications.send_mail"
-"""The job that hands a message over."""
+SEND_MAIL = JobKind(name="notifications.send_mail", queue="mail", priority=Priority.LOW)
+"""The job that hands a message over. A mail server that hangs holds up this queue alone."""
+
+
+WORDS_KEPT_FOR = timedelta(days=30)
+"""How long the words of a message that was sent can still be looked up."""
 
 
 async def write_mail(
@@ -50,3 +55,21 @@ async def find_unsent_mail(session: AsyncSession, *, mail_id: int) -> Mail | Non
 async def mark_sent(session: AsyncSession, *, mail_id: int, now: datetime) -> None:
     """Write down that a message was handed over."""
     await repository.mark_sent(session, mail_id=mail_id, now=now)
+
+
+async def forget_sent_words(session: AsyncSession, *, now: datetime, limit: int) -> int:
+    """Empty messages that were sent long ago, up to a limit; return how many."""
+    before = now - WORDS_KEPT_FOR
+    return await repository.empty_sent_before(session, before=before, limit=limit)
+
+
+async def find_repeated(session: AsyncSession) -> list[Finding]:
+    """Return the recipients who have more than one message about an event."""
+    return [
+        Finding(
+            invariant="one mail for one event and recipient",
+            subject=f"event {mail.event_id}",
+            detail=f"{mail.messages} mails to {mail.recipient}",
+        )
+        for mail in await repository.list_repeated(session, limit=SHOWN)
+    ]

@@ -2,13 +2,13 @@
 
 Three steps, of which the first and the last are transactions and the middle one talks to the
 gateway while none is open. Each step can be repeated, and whatever dies in between is finished
-by ``settle_overdue``, which the worker runs on a schedule.
+by ``overdue.settle_overdue``, which the worker runs on a schedule.
 """
 
 import asyncio
 import hashlib
 import secrets
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -20,7 +20,7 @@ from app.books import stock
 from app.books.errors import InsufficientStockError as ShortStockError
 from app.books.service import Offer, get_offers
 from app.cart import service as cart
-from app.cart.schemas import CartOwner
+from app.cart.schemas import MAX_TITLES, CartOwner
 from app.core.config import Settings
 from app.core.deps import Principal
 from app.core.money import ZERO
@@ -40,8 +40,9 @@ from app.orders.errors import (
     ItemsUnavailableError,
     OrderInProgressError,
     PaymentFailedError,
+    TooManyTitlesError,
 )
-from app.orders.events import OrderConfirmed
+from app.orders.events import OrderCancelled, OrderConfirmed
 from app.orders.models import Order, OrderStatus, PaymentStatus
 from app.orders.schemas import CheckoutRequest, OrderRead
 from app.orders.service import get_order_of_shop
@@ -49,14 +50,13 @@ from app.orders.service import get_order_of_shop
 log = structlog.get_logger(__name__)
 
 NUMBER_ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"  # nothing that is read aloud as something else
-OVERDUE_BATCH = 100
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reservation:
-    """Copies set aside and a payment about to be made."""
+    """Copies set aside and a payment about to be made. The order is as it was committed."""
 
-    order_id: int
+    order: OrderRead
     charge: ChargeRequest
 
 
@@ -73,12 +73,12 @@ async def place_order(
     """Buy what is in the buyer's basket.
 
     The same key with the same request gives the same answer, however often and from wherever it
-    comes. An order that is still ``pending`` was not answered by the gateway in time; it will be
-    settled, and the buyer told, later.
+    comes. An order that is still ``pending`` was not answered by the gateway in time, or what it
+    answered could not be written; it will be settled, and the buyer told, later.
 
     Raises:
-        CartEmptyError, ItemsUnavailableError, InsufficientStockError: nothing was reserved, and
-            the basket is as it was.
+        CartEmptyError, ItemsUnavailableError, InsufficientStockError, TooManyTitlesError: nothing
+            was reserved, and the basket is as it was.
         PaymentFailedError: the gateway declined; copies and basket are as they were.
         OrderInProgressError: the same request is being worked on.
         IdempotencyKeyReusedError: the key belongs to another request.
@@ -98,9 +98,9 @@ async def place_order(
         return reserved
     outcome = await charge(gateway, reserved.charge, settings.gateway_timeout_seconds)
     if outcome.state is ChargeState.UNKNOWN:
-        return await read_order(session, order_id=reserved.order_id)
-    order = await settle(session, order_id=reserved.order_id, outcome=outcome, now=now)
-    if order.status is OrderStatus.CANCELLED:
+        return reserved.order
+    order = await settle_if_possible(session, reserved.order, outcome=outcome, now=now)
+    if order.status in {OrderStatus.DECLINED, OrderStatus.CANCELLED}:
         raise PaymentFailedError(outcome.reason)
     return order
 
@@ -123,13 +123,15 @@ async def reserve(
     """
     earlier = await repository.find_by_key(session, user_id=buyer.id, key=idempotency_key)
     if earlier is not None:
-        return replay(earlier, request_hash)
+        return replay(earlier, request_hash, now=now, settings=settings)
     quantities = await cart.take_items(session, owner=CartOwner.account(buyer.id))
     if not quantities:
         twin = await repository.find_by_key(session, user_id=buyer.id, key=idempotency_key)
         if twin is None:
             raise CartEmptyError
-        return replay(twin, request_hash)
+        return replay(twin, request_hash, now=now, settings=settings)
+    if len(quantities) > MAX_TITLES:
+        raise TooManyTitlesError(extra={"limit": MAX_TITLES})
     offers = await get_offers(session, book_ids=quantities.keys())
     missing = sorted(quantities.keys() - offers.keys())
     if missing:
@@ -138,7 +140,8 @@ async def reserve(
     refuse_short_stock(offers, quantities)
     total = sum((offers[book].price * copies for book, copies in quantities.items()), ZERO)
     address = request.shipping_address
-    order_id = await repository.insert_order(
+    reserved_until = now + timedelta(minutes=settings.reservation_minutes)
+    order = await repository.insert_order(
         session,
         {
             "number": new_order_number(),
@@ -149,24 +152,25 @@ async def reserve(
             "shipping_address": address.model_dump() if address else None,
             "idempotency_key": idempotency_key,
             "request_hash": request_hash,
-            "reserved_until": now + timedelta(minutes=settings.reservation_minutes),
+            "reserved_until": reserved_until,
+            "settle_after": reserved_until,
         },
     )
-    if order_id is None:
+    if order is None:
         raise OrderInProgressError(headers={"Retry-After": "1"})
     payment = ChargeRequest(
         reference=secrets.token_hex(16),
         amount=total,
         currency=settings.currency,
-        token=request.token_for(gateway_name),
+        token=request.payment_token,
+        force_failure=request.force_payment_failure,
     )
-    await repository.insert_lines(session, _lines(order_id, quantities, offers))
+    lines = await repository.insert_lines(session, _lines(order.id, quantities, offers))
     await repository.insert_payment(
         session,
-        order_id=order_id,
+        order_id=order.id,
         gateway=gateway_name,
         reference=payment.reference,
-        token=payment.token,
         amount=payment.amount,
         currency=payment.currency,
     )
@@ -174,7 +178,8 @@ async def reserve(
         await stock.reserve(session, quantities=quantities)
     except ShortStockError as short:
         raise InsufficientStockError(extra=short.extra) from None
-    return Reservation(order_id=order_id, charge=payment)
+    pending = OrderRead.from_parts(order, lines, PaymentStatus.PENDING)
+    return Reservation(order=pending, charge=payment)
 
 
 def refuse_short_stock(offers: Mapping[int, Offer], quantities: Mapping[int, int]) -> None:
@@ -192,19 +197,20 @@ def refuse_short_stock(offers: Mapping[int, Offer], quantities: Mapping[int, int
         raise InsufficientStockError(extra={"items": short})
 
 
-def replay(order: Order, request_hash: bytes) -> OrderRead:
+def replay(order: Order, request_hash: bytes, *, now: datetime, settings: Settings) -> OrderRead:
     """Give the answer that the same request got before, by what became of its order.
 
     Raises:
         IdempotencyKeyReusedError: the request is not the same.
-        OrderInProgressError: it is still being worked on.
+        OrderInProgressError: it is still being worked on: the gateway may yet answer in time.
         PaymentFailedError: that was the answer.
     """
     if order.request_hash != request_hash:
         raise IdempotencyKeyReusedError
-    if order.status is OrderStatus.PENDING:
+    answered_by = order.created_at + timedelta(seconds=settings.gateway_timeout_seconds)
+    if order.status is OrderStatus.PENDING and now < answered_by:
         raise OrderInProgressError(headers={"Retry-After": "1"})
-    if order.status is OrderStatus.CANCELLED:
+    if order.status in {OrderStatus.DECLINED, OrderStatus.CANCELLED}:
         raise PaymentFailedError(order.payment.failure)
     return OrderRead.from_order(order)
 
@@ -213,61 +219,64 @@ async def charge(
     gateway: PaymentGateway, request: ChargeRequest, timeout_seconds: float
 ) -> ChargeOutcome:
     """Ask the gateway for the money; what is not answered in time, or breaks, is unknown."""
+    return await answer_in_time(gateway.charge(request), request.reference, timeout_seconds)
+
+
+async def answer_in_time(
+    answer: Awaitable[ChargeOutcome], reference: str, timeout_seconds: float
+) -> ChargeOutcome:
+    """Wait for a gateway's answer, but not for ever, and whatever breaks: then it is unknown."""
     try:
         async with asyncio.timeout(timeout_seconds):
-            return await gateway.charge(request)
+            return await answer
     except Exception as error:  # noqa: BLE001 (whatever broke, the money may have been taken)
-        log.warning(
-            "charge without answer", reference=request.reference, error=type(error).__name__
-        )
+        log.warning("gateway without answer", reference=reference, error=type(error).__name__)
         return ChargeOutcome(state=ChargeState.UNKNOWN)
+
+
+async def settle_if_possible(
+    session: AsyncSession, pending: OrderRead, *, outcome: ChargeOutcome, now: datetime
+) -> OrderRead:
+    """Write what the gateway said while the buyer waits, or return the order as still pending.
+
+    That is the truth where it cannot be written, with the database away for instance: the order
+    is committed, the money perhaps taken, and the schedule will ask the gateway again.
+    """
+    try:
+        return await settle(
+            session, order_id=pending.id, outcome=outcome, refusal=OrderStatus.DECLINED, now=now
+        )
+    except Exception:
+        log.exception("order is left to the schedule", order_id=pending.id)
+        return pending
 
 
 @transactional
 async def settle(
-    session: AsyncSession, *, order_id: int, outcome: ChargeOutcome, now: datetime
+    session: AsyncSession,
+    *,
+    order_id: int,
+    outcome: ChargeOutcome,
+    refusal: OrderStatus,
+    now: datetime,
 ) -> OrderRead:
-    """Write what the gateway said: confirm, or cancel and give copies and basket back.
+    """Write what the gateway said: confirm, or refuse and give copies and basket back.
 
     Who comes second, the request or the schedule, finds the order settled and only reads it.
+
+    Args:
+        session: the order is settled in a transaction of its own.
+        order_id: the order.
+        outcome: what the gateway said; it knows what became of the charge.
+        refusal: what the order becomes where there is no money: ``declined`` where the buyer is
+            told at once, ``cancelled`` where they have to be written to.
+        now: the moment of the confirmation.
     """
     if outcome.state is ChargeState.CAPTURED:
         await _confirm(session, order_id=order_id, now=now)
     else:
-        await _cancel(session, order_id=order_id, reason=outcome.reason)
+        await _refuse(session, order_id=order_id, reason=outcome.reason, status=refusal)
     return await get_order_of_shop(session, order_id=order_id)
-
-
-@transactional
-async def read_order(session: AsyncSession, *, order_id: int) -> OrderRead:
-    """Return the order as it stands."""
-    return await get_order_of_shop(session, order_id=order_id)
-
-
-async def settle_overdue(session: AsyncSession, *, gateway: PaymentGateway, now: datetime) -> int:
-    """Settle the orders whose reservation has run out; return how many.
-
-    The gateway is asked to cancel the charge. Where it was taken after all, the order is
-    confirmed: no captured payment without an order. One that cannot be settled waits for the
-    next call and does not hold up the others.
-    """
-    settled = 0
-    for order_id, reference in await overdue_payments(session, now=now):
-        try:
-            outcome = await gateway.cancel(reference)
-            await settle(session, order_id=order_id, outcome=outcome, now=now)
-        except Exception:
-            log.exception("order could not be settled", order_id=order_id)
-        else:
-            settled += 1
-    return settled
-
-
-@transactional
-async def overdue_payments(session: AsyncSession, *, now: datetime) -> list[tuple[int, str]]:
-    """Return orders with their payments' references whose reservation has run out."""
-    overdue = await repository.list_overdue(session, now=now, limit=OVERDUE_BATCH)
-    return [(order.id, order.payment.reference) for order in overdue]
 
 
 def new_order_number() -> str:
@@ -286,10 +295,14 @@ async def _confirm(session: AsyncSession, *, order_id: int, now: datetime) -> No
     await stock.sell(session, quantities=await repository.quantities(session, order_id=order_id))
 
 
-async def _cancel(session: AsyncSession, *, order_id: int, reason: str | None) -> None:
-    buyer_id = await repository.cancel(session, order_id=order_id)
+async def _refuse(
+    session: AsyncSession, *, order_id: int, reason: str | None, status: OrderStatus
+) -> None:
+    buyer_id = await repository.refuse(session, order_id=order_id, status=status)
     if buyer_id is None:
         return
+    if status is OrderStatus.CANCELLED:
+        await publish(session, OrderCancelled(order_id=order_id))
     await repository.set_payment(
         session, order_id=order_id, status=PaymentStatus.FAILED, failure=reason
     )

@@ -37,6 +37,14 @@ class ItemsUnavailableError(AppError):
     detail = "A book in your basket is no longer sold."
 
 
+class TooManyTitlesError(AppError):
+    """The basket has more different books than one order may have, which are ``limit``."""
+
+    status: ClassVar[int] = 409
+    code: ClassVar[str] = "ORDER_TOO_MANY_TITLES"
+    detail = "Your basket has more different books than one order can. Please take some out."
+
+
 class PaymentFailedError(AppError):
     """The gateway declined. The basket is as it was."""
 

@@ -10,3 +10,10 @@ class OrderConfirmed(Event):
     """An order was paid; its copies are the buyer's."""
 
     order_id: int
+
+
+@dataclass(frozen=True)
+class OrderCancelled(Event):
+    """An order that had to wait for its payment was given up; nothing was charged."""
+
+    order_id: int

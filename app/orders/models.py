@@ -22,10 +22,16 @@ from app.db.base import Base, CreatedAt, text_enum
 
 
 class OrderStatus(StrEnum):
-    """Where an order stands. ``pending`` holds a reservation until ``reserved_until``."""
+    """Where an order stands.
+
+    ``pending`` holds a reservation until ``reserved_until``. ``declined`` was refused while its
+    buyer waited: an attempt rather than an order, so it is in no list. ``cancelled`` was pending
+    for longer, and its buyer was told later.
+    """
 
     PENDING = "pending"
     CONFIRMED = "confirmed"
+    DECLINED = "declined"
     CANCELLED = "cancelled"
 
 
@@ -38,14 +44,18 @@ class PaymentStatus(StrEnum):
 
 
 class Order(CreatedAt, Base):
-    """A purchase. ``number`` is what people say on the telephone and gives nothing away."""
+    """A purchase. ``number`` is what people say on the telephone and gives nothing away.
+
+    The schedule next looks at a pending order after ``settle_after``, which moves on with each of
+    its ``settle_attempts``.
+    """
 
     __tablename__ = "orders"
     __table_args__ = (
         UniqueConstraint("user_id", "idempotency_key"),
         CheckConstraint("total >= 0", name="total_not_negative"),
         Index("ix_orders_user_newest", "user_id", text("id DESC")),
-        Index("ix_orders_pending", "reserved_until", postgresql_where=text("status = 'pending'")),
+        Index("ix_orders_pending", "settle_after", postgresql_where=text("status = 'pending'")),
     )
 
     id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
@@ -62,6 +72,8 @@ class Order(CreatedAt, Base):
     idempotency_key: Mapped[str] = mapped_column(Text)
     request_hash: Mapped[bytes]
     reserved_until: Mapped[datetime]
+    settle_after: Mapped[datetime]
+    settle_attempts: Mapped[int] = mapped_column(server_default=text("0"))
     confirmed_at: Mapped[datetime | None]
 
     lines: Mapped[list["OrderLine"]] = relationship(lazy="raise", order_by="OrderLine.id")
@@ -69,7 +81,7 @@ class Order(CreatedAt, Base):
 
 
 class OrderLine(Base):
-    """So many copies of a book at the price of that day. ``book_id`` is empty once it is gone."""
+    """So many copies of a book at the price of that day. A book that was sold is never deleted."""
 
     __tablename__ = "order_lines"
     __table_args__ = (CheckConstraint("quantity >= 1", name="quantity_positive"),)
@@ -94,7 +106,6 @@ class Payment(CreatedAt, Base):
     order_id: Mapped[int] = mapped_column(ForeignKey("orders.id"), unique=True)
     gateway: Mapped[str] = mapped_column(Text)
     reference: Mapped[str] = mapped_column(Text, unique=True)
-    token: Mapped[str] = mapped_column(Text)
     amount: Mapped[Decimal] = mapped_column(Numeric(12, 2))
     currency: Mapped[str] = mapped_column(Text)
     status: Mapped[PaymentStatus] = mapped_column(

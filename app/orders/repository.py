@@ -1,16 +1,28 @@
 """SQL for orders."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import Select, select, update
+from sqlalchemy import ColumnElement, Select, case, false, func, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import joinedload, selectinload
 
 from app.orders.models import Order, OrderLine, OrderStatus, Payment, PaymentStatus
+
+PAUSES = {attempts: timedelta(minutes=2**attempts) for attempts in range(3)}
+LONGEST_PAUSE = timedelta(minutes=5)
+"""So that no order is much later than that when a gateway is back."""
+
+
+class OverdueOrder(NamedTuple):
+    """A pending order whose reservation has run out, and which charge to ask whom about."""
+
+    id: int
+    gateway: str
+    reference: str
 
 
 def _with_lines_and_payment() -> Select[Order]:
@@ -37,8 +49,16 @@ async def find_by_key(session: AsyncSession, *, user_id: int, key: str) -> Order
 async def list_orders(
     session: AsyncSession, *, user_id: int | None, before: int | None, limit: int
 ) -> Sequence[Order]:
-    """Return orders, the newest first, of one account or of all; ``before`` is the last id seen."""
-    statement = _with_lines_and_payment().order_by(Order.id.desc()).limit(limit)
+    """Return orders, the newest first, of one account or of all; ``before`` is the last id seen.
+
+    Attempts that were declined at once are left out.
+    """
+    statement = (
+        _with_lines_and_payment()
+        .where(Order.status != OrderStatus.DECLINED)
+        .order_by(Order.id.desc())
+        .limit(limit)
+    )
     if user_id is not None:
         statement = statement.where(Order.user_id == user_id)
     if before is not None:
@@ -46,20 +66,21 @@ async def list_orders(
     return (await session.scalars(statement)).all()
 
 
-async def insert_order(session: AsyncSession, values: dict[str, Any]) -> int | None:
+async def insert_order(session: AsyncSession, values: dict[str, Any]) -> Order | None:
     """Write a pending order; ``None`` when the buyer used the idempotency key before."""
     statement = (
         insert(Order)
         .values(values)
         .on_conflict_do_nothing(index_elements=[Order.user_id, Order.idempotency_key])
-        .returning(Order.id)
+        .returning(Order)
     )
     return (await session.scalars(statement)).one_or_none()
 
 
-async def insert_lines(session: AsyncSession, lines: list[dict[str, Any]]) -> None:
-    """Write the lines of an order."""
-    await session.execute(insert(OrderLine).values(lines))
+async def insert_lines(session: AsyncSession, lines: list[dict[str, Any]]) -> Sequence[OrderLine]:
+    """Write the lines of an order and return them in the order of their ids."""
+    written = await session.scalars(insert(OrderLine).values(lines).returning(OrderLine))
+    return sorted(written, key=lambda line: line.id)
 
 
 async def insert_payment(
@@ -68,7 +89,6 @@ async def insert_payment(
     order_id: int,
     gateway: str,
     reference: str,
-    token: str,
     amount: Decimal,
     currency: str,
 ) -> None:
@@ -78,7 +98,6 @@ async def insert_payment(
             order_id=order_id,
             gateway=gateway,
             reference=reference,
-            token=token,
             amount=amount,
             currency=currency,
         )
@@ -96,12 +115,12 @@ async def confirm(session: AsyncSession, *, order_id: int, now: datetime) -> boo
     return (await session.scalars(statement)).one_or_none() is not None
 
 
-async def cancel(session: AsyncSession, *, order_id: int) -> int | None:
-    """Turn a pending order into a cancelled one; return its buyer if it was still pending."""
+async def refuse(session: AsyncSession, *, order_id: int, status: OrderStatus) -> int | None:
+    """Turn a pending order into a declined or cancelled one; return its buyer if it was pending."""
     statement = (
         update(Order)
         .where(Order.id == order_id, Order.status == OrderStatus.PENDING)
-        .values(status=OrderStatus.CANCELLED)
+        .values(status=status)
         .returning(Order.user_id)
     )
     return (await session.scalars(statement)).one_or_none()
@@ -122,13 +141,124 @@ async def quantities(session: AsyncSession, *, order_id: int) -> dict[int, int]:
     return {row.book_id: row.quantity for row in await session.execute(statement)}
 
 
-async def list_overdue(session: AsyncSession, *, now: datetime, limit: int) -> Sequence[Order]:
-    """Return pending orders whose reservation has run out, with their payments."""
+async def claim_overdue(session: AsyncSession, *, now: datetime, limit: int) -> list[OverdueOrder]:
+    """Take pending orders whose reservation has run out, those that waited longest first.
+
+    Taking one puts it off, for longer each time: whatever happens to it then, others have their
+    turn before it comes again.
+    """
+    due = (
+        select(Order.id)
+        .where(Order.status == OrderStatus.PENDING, Order.settle_after < now)
+        .order_by(Order.settle_after)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+        .cte("due")
+    )
+    pause = case(PAUSES, value=Order.settle_attempts, else_=LONGEST_PAUSE)
+    statement = (
+        update(Order)
+        .where(Order.id == due.c.id, Payment.order_id == Order.id)
+        .values(settle_attempts=Order.settle_attempts + 1, settle_after=literal(now) + pause)
+        .returning(Order.id, Payment.gateway, Payment.reference)
+        .execution_options(synchronize_session=False)
+    )
+    return [OverdueOrder(*row) for row in await session.execute(statement)]
+
+
+class OrderAndPayment(NamedTuple):
+    """An order and what its payment says; ``None`` where it has none."""
+
+    id: int
+    status: OrderStatus
+    total: Decimal
+    currency: str
+    payment_status: PaymentStatus | None
+    amount: Decimal | None
+    payment_currency: str | None
+
+
+async def list_wrongly_paid(session: AsyncSession, *, limit: int) -> list[OrderAndPayment]:
+    """Return confirmed orders without captured payment of their total, and the reverse."""
+    is_confirmed = Order.status == OrderStatus.CONFIRMED
+    is_captured = func.coalesce(Payment.status == PaymentStatus.CAPTURED, false())
+    statement = (
+        select(
+            Order.id,
+            Order.status,
+            Order.total,
+            Order.currency,
+            Payment.status,
+            Payment.amount,
+            Payment.currency,
+        )
+        .outerjoin(Payment, Payment.order_id == Order.id)
+        .where(
+            or_(
+                is_confirmed != is_captured,
+                Order.total != Payment.amount,
+                Order.currency != Payment.currency,
+            )
+        )
+        .order_by(Order.id)
+        .limit(limit)
+    )
+    return [OrderAndPayment(*row) for row in await session.execute(statement)]
+
+
+class OrderSum(NamedTuple):
+    """An order and what its lines come to."""
+
+    id: int
+    total: Decimal
+    lines: Decimal
+
+
+async def list_wrong_totals(session: AsyncSession, *, limit: int) -> list[OrderSum]:
+    """Return orders whose lines do not add up to their total."""
+    lines = func.coalesce(func.sum(OrderLine.unit_price * OrderLine.quantity), 0)
+    statement = (
+        select(Order.id, Order.total, lines)
+        .outerjoin(OrderLine, OrderLine.order_id == Order.id)
+        .group_by(Order.id)
+        .having(Order.total != lines)
+        .order_by(Order.id)
+        .limit(limit)
+    )
+    return [OrderSum(*row) for row in await session.execute(statement)]
+
+
+async def list_reserved_before(
+    session: AsyncSession, *, before: datetime, limit: int
+) -> Sequence[Order]:
+    """Return orders that are still pending although their reservation ended before a moment."""
     statement = (
         select(Order)
-        .options(joinedload(Order.payment))
-        .where(Order.status == OrderStatus.PENDING, Order.reserved_until < now)
-        .order_by(Order.reserved_until)
+        .where(Order.status == OrderStatus.PENDING, Order.reserved_until < before)
+        .order_by(Order.id)
         .limit(limit)
     )
     return (await session.scalars(statement)).all()
+
+
+class CopiesTaken(NamedTuple):
+    """Copies of a book in the lines of pending and of confirmed orders."""
+
+    book_id: int
+    pending: int
+    confirmed: int
+
+
+async def count_copies_taken(session: AsyncSession) -> list[CopiesTaken]:
+    """Return the copies in the lines of pending and confirmed orders, by book."""
+
+    def copies(status: OrderStatus) -> ColumnElement[int]:
+        return func.coalesce(func.sum(OrderLine.quantity).filter(Order.status == status), 0)
+
+    statement = (
+        select(OrderLine.book_id, copies(OrderStatus.PENDING), copies(OrderStatus.CONFIRMED))
+        .join(Order, Order.id == OrderLine.order_id)
+        .where(Order.status.in_([OrderStatus.PENDING, OrderStatus.CONFIRMED]))
+        .group_by(OrderLine.book_id)
+    )
+    return [CopiesTaken(*row) for row in await session.execute(statement)]

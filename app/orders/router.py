@@ -30,10 +30,15 @@ IdempotencyKey = Annotated[
     status_code=status.HTTP_201_CREATED,
     summary="Buy what is in the basket",
     responses={
-        202: {"model": OrderRead, "description": "The gateway has not answered yet"},
+        202: {
+            "model": OrderRead,
+            "description": "Pending: the gateway has not answered, or its answer is not written "
+            "down yet. The buyer will be written to.",
+        },
         402: {"description": "ORDER_PAYMENT_FAILED: declined; the basket stays"},
         409: {
-            "description": "ORDER_INSUFFICIENT_STOCK, ORDER_ITEMS_UNAVAILABLE, ORDER_IN_PROGRESS"
+            "description": "ORDER_INSUFFICIENT_STOCK, ORDER_ITEMS_UNAVAILABLE, "
+            "ORDER_TOO_MANY_TITLES, ORDER_IN_PROGRESS"
         },
         422: {"description": "ORDER_CART_EMPTY, IDEMPOTENCY_KEY_REUSED, VALIDATION_ERROR"},
     },
@@ -51,7 +56,9 @@ async def checkout(
     """Reserve the copies, charge the card, confirm the order.
 
     Send an ``Idempotency-Key`` of your own and repeat the request with it as often as you like:
-    it is one order and one charge.
+    it is one order, one charge and one answer. While the gateway is asked, a repetition is told
+    409; an order that could not be decided in that time is answered as pending, with 202, until
+    it is settled.
     """
     order = await place_order(
         session,
@@ -76,7 +83,10 @@ async def list_orders(
     limit: Limit = 50,
     before: Before = None,
 ) -> list[OrderRead]:
-    """Return the newest orders; the ``Link`` header leads to older ones."""
+    """Return the newest orders; the ``Link`` header leads to older ones.
+
+    Attempts that were declined at once are no orders, and are not among them.
+    """
     orders = await service.list_orders(session, user_id=user.id, before=before, limit=limit)
     link_older(request, response, orders, limit)
     return orders

@@ -1,5 +1,6 @@
 """What clients send and are told about orders."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Annotated
@@ -7,7 +8,6 @@ from typing import Annotated
 from pydantic import Field
 
 from app.core.schemas import ReadModel, Text, WriteModel
-from app.integrations.payments.demo import APPROVED_CARD, DECLINED_CARD
 from app.orders.models import Order, OrderLine, OrderStatus, PaymentStatus
 
 Line = Annotated[Text, Field(min_length=1, max_length=120)]
@@ -27,18 +27,13 @@ class CheckoutRequest(WriteModel):
     """How the basket is to be paid and where it goes.
 
     ``payment_token`` stands for the card at the gateway; for the demo gateway it is one of its
-    test cards. ``force_payment_failure`` is honoured by the demo gateway only.
+    test cards, and without one it approves. ``force_payment_failure`` is honoured by the demo
+    gateway only.
     """
 
     shipping_address: Address | None = None
-    payment_token: Annotated[Text, Field(min_length=1, max_length=200)] = APPROVED_CARD
+    payment_token: Annotated[Text, Field(min_length=1, max_length=200)] | None = None
     force_payment_failure: bool = False
-
-    def token_for(self, gateway: str) -> str:
-        """Return the token to charge at this gateway."""
-        if self.force_payment_failure and gateway == "demo":
-            return DECLINED_CARD
-        return self.payment_token
 
 
 class OrderBook(ReadModel):
@@ -98,18 +93,25 @@ class OrderRead(ReadModel):
     @classmethod
     def from_order(cls, order: Order) -> "OrderRead":
         """Read it from the stored order, whose lines and payment were loaded."""
+        return cls.from_parts(order, order.lines, order.payment.status)
+
+    @classmethod
+    def from_parts(
+        cls, order: Order, lines: Sequence[OrderLine], payment_status: PaymentStatus
+    ) -> "OrderRead":
+        """Read it from the stored order and its lines, in the order of their ids."""
         return cls(
             id=order.id,
             number=order.number,
             status=order.status,
-            payment_status=order.payment.status,
+            payment_status=payment_status,
             created_at=order.created_at,
             confirmed_at=order.confirmed_at,
             email=order.email,
             shipping_address=(
                 Address.model_validate(order.shipping_address) if order.shipping_address else None
             ),
-            items=[OrderItemRead.from_line(line) for line in order.lines],
+            items=[OrderItemRead.from_line(line) for line in lines],
             total_price=order.total,
             currency=order.currency,
         )

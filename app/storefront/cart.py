@@ -8,14 +8,14 @@ from starlette.responses import RedirectResponse, Response
 from app.books.errors import BookNotFoundError
 from app.books.service import get_book
 from app.cart import service
-from app.cart.errors import BookOutOfStockError, CartItemNotFoundError
+from app.cart.errors import BookOutOfStockError, CartFullError, CartItemNotFoundError
 from app.cart.schemas import MAX_QUANTITY, CartItemCreate, CartOwner, CartRead, Quantity
 from app.core.csrf import CsrfProtected
 from app.core.deps import AppSettings, DbSession
 from app.core.exceptions import NOT_UNDERSTOOD
 from app.core.schemas import Id, WriteModel
 from app.core.security import new_opaque_token
-from app.storefront.context import CART, CART_SECONDS, Page, PageContext
+from app.storefront.context import CART, Page, PageContext
 from app.storefront.forms import Form, read_form, undone_if_refused
 from app.storefront.templating import render
 
@@ -62,13 +62,15 @@ async def add_to_cart(
             await service.add_copies(
                 session, owner=owner, book_id=form.data.book_id, quantity=form.data.quantity
             )
-    except BookOutOfStockError as error:
+    except (BookOutOfStockError, CartFullError) as error:
         form.message = error.detail
         book = await get_book(session, book_id=form.data.book_id)
         return render(request, "book.html", status=409, page=page, book=book, form=form)
     response = RedirectResponse("/cart", 303)
     if page.visitor is None:
-        CART.write(response, token, settings, seconds=CART_SECONDS)
+        CART.write(
+            response, token, settings, seconds=int(service.GUEST_CART_LIFETIME.total_seconds())
+        )
     return response
 
 

@@ -20,7 +20,7 @@ from app.integrations.payments.demo import (
 from app.orders import service
 from app.orders.checkout import place_order
 from app.orders.deps import Gateway
-from app.orders.errors import OrderInProgressError
+from app.orders.errors import IdempotencyKeyReusedError, OrderInProgressError
 from app.orders.schemas import Address, CheckoutRequest
 from app.storefront.cart import load_cart
 from app.storefront.context import Page, PageContext
@@ -39,10 +39,16 @@ TEST_CARDS = {
 }
 
 
+SENT_BEFORE = (
+    "You sent this page before, with other details. Please see whether it is among your orders "
+    "already; if it is not, send it again."
+)
+
+
 class CheckoutForm(Address):
     """The checkout page's fields. ``checkout_key`` makes a double click one order."""
 
-    payment_token: Text = APPROVED_CARD
+    payment_token: Text | None = None
     checkout_key: Annotated[Text, Query(min_length=16, max_length=64)]
 
 
@@ -87,7 +93,7 @@ async def check_out(
     except OrderInProgressError:
         return RedirectResponse("/orders", 303)
     except AppError as error:
-        form.message = error.detail
+        form.message = SENT_BEFORE if isinstance(error, IdempotencyKeyReusedError) else error.detail
         form.typed.pop("checkout_key", None)
         return await _checkout(request, session, page, settings, form, status=error.status)
     return RedirectResponse(f"/orders/{order.id}", 303)

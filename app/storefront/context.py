@@ -15,8 +15,6 @@ from app.users.deps import Visitor
 CART = Cookie("cart")
 """Holds the token of a guest's basket."""
 
-CART_SECONDS = 60 * 24 * 60 * 60
-
 
 @dataclass(frozen=True, kw_only=True)
 class PageContext:

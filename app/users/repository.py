@@ -122,6 +122,18 @@ async def delete_sessions(session: AsyncSession, *, user_id: int) -> None:
     await session.execute(delete(UserSession).where(UserSession.user_id == user_id))
 
 
+async def delete_expired_sessions(session: AsyncSession, *, now: datetime, limit: int) -> int:
+    """Forget page sessions that have expired, up to a limit; return how many."""
+    expired = (
+        select(UserSession.token_hash)
+        .where(UserSession.expires_at <= now)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    statement = delete(UserSession).where(UserSession.token_hash.in_(expired))
+    return len((await session.scalars(statement.returning(UserSession.user_id))).all())
+
+
 async def insert_family(session: AsyncSession, *, user_id: int, expires_at: datetime) -> UUID:
     """Add a family of refresh tokens and return its id."""
     statement = (
@@ -178,6 +190,18 @@ async def find_refresh_token(session: AsyncSession, *, token_hash: bytes) -> Kno
 async def delete_families(session: AsyncSession, *, user_id: int) -> None:
     """Forget all families of an account, with their tokens."""
     await session.execute(delete(TokenFamily).where(TokenFamily.user_id == user_id))
+
+
+async def delete_expired_families(session: AsyncSession, *, now: datetime, limit: int) -> int:
+    """Forget families that have expired, up to a limit, with their tokens; return how many."""
+    expired = (
+        select(TokenFamily.id)
+        .where(TokenFamily.expires_at <= now)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    statement = delete(TokenFamily).where(TokenFamily.id.in_(expired)).returning(TokenFamily.id)
+    return len((await session.scalars(statement)).all())
 
 
 async def revoke_family(session: AsyncSession, *, token_hash: bytes, now: datetime) -> None:

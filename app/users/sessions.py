@@ -30,3 +30,8 @@ async def find_principal(session: AsyncSession, *, token: str, now: datetime) ->
 async def end_session(session: AsyncSession, *, token: str) -> None:
     """End a session."""
     await repository.delete_session(session, token_hash=hash_token(token))
+
+
+async def forget_expired_sessions(session: AsyncSession, *, now: datetime, limit: int) -> int:
+    """Delete sessions that have expired, up to a limit; return how many."""
+    return await repository.delete_expired_sessions(session, now=now, limit=limit)

@@ -81,6 +81,14 @@ async def end_family(session: AsyncSession, *, refresh_token: str, now: datetime
     await repository.revoke_family(session, token_hash=hash_token(refresh_token), now=now)
 
 
+async def forget_expired_families(session: AsyncSession, *, now: datetime, limit: int) -> int:
+    """Delete families that have expired, up to a limit, with their tokens; return how many.
+
+    Nothing changes for who still has a token: an expired and an unknown one are refused alike.
+    """
+    return await repository.delete_expired_families(session, now=now, limit=limit)
+
+
 async def _issue(
     session: AsyncSession,
     *,

@@ -4,7 +4,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.cart.models import CartItem
-from tests.factories import bearer, make_book, make_user, withdraw_book
+from tests.factories import bearer, fill_cart, make_book, make_user, withdraw_book
 
 CART = "/api/v1/cart"
 ITEMS = "/api/v1/cart/items"
@@ -173,3 +173,26 @@ async def test_a_cart_is_for_signed_in_readers(client: AsyncClient) -> None:
     response = await client.get(CART)
     assert response.status_code == 401
     assert response.headers["WWW-Authenticate"] == "Bearer"
+
+
+async def test_a_basket_can_be_full(client: AsyncClient, db_session: AsyncSession) -> None:
+    headers = bearer(await make_user(db_session))
+    first = await make_book(db_session)
+    assert (
+        await client.post(ITEMS, json={"book_id": first.id}, headers=headers)
+    ).status_code == 201
+    await fill_cart(db_session)
+    last = await make_book(db_session)
+    refused = await client.post(ITEMS, json={"book_id": last.id}, headers=headers)
+    assert refused.status_code == 409
+    assert refused.json() == {
+        "detail": "Your basket holds as many different books as it can. Please take one out first.",
+        "code": "CART_FULL",
+        "field": "book_id",
+        "limit": 200,
+    }
+    books = (await db_session.scalars(select(CartItem.book_id))).all()
+    assert len(books) == 200
+    assert last.id not in books
+    twice = await client.post(ITEMS, json={"book_id": first.id}, headers=headers)
+    assert twice.json()["code"] == "CART_ITEM_DUPLICATE"

@@ -1,7 +1,10 @@
+from pathlib import Path
+from typing import Any
+
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from app.core.config import DEFAULT_SECRET, Environment, Settings
+from app.core.config import DEFAULT_SECRET, Environment, GatewayName, Settings
 
 
 @pytest.mark.parametrize("secret", [DEFAULT_SECRET, "short", "x" * 31])
@@ -10,9 +13,39 @@ def test_production_refuses_a_weak_secret_and_names_the_setting(secret: str) -> 
         Settings(env=Environment.PRODUCTION, secret_key=SecretStr(secret))
 
 
-def test_production_starts_with_a_strong_secret() -> None:
-    settings = Settings(env=Environment.PRODUCTION, secret_key=SecretStr("x" * 32))
-    assert settings.is_production
+PRODUCTION: dict[str, Any] = {
+    "env": Environment.PRODUCTION,
+    "secret_key": SecretStr("x" * 32),
+    "payment_gateway": GatewayName.DEMO,
+    "smtp_host": "mail.example",
+}
+
+
+@pytest.mark.parametrize(
+    "mail", [{"smtp_host": "mail.example"}, {"smtp_host": None, "mail_directory": Path("mail")}]
+)
+def test_production_starts_when_everything_is_said(mail: dict[str, Any]) -> None:
+    assert Settings(**{**PRODUCTION, **mail}).is_production
+
+
+def test_production_does_not_sell_for_nothing_unasked() -> None:
+    said = {name: value for name, value in PRODUCTION.items() if name != "payment_gateway"}
+    with pytest.raises(ValidationError, match="PAYMENT_GATEWAY must be set in production"):
+        Settings(**said)
+    assert Settings().payment_gateway is GatewayName.DEMO
+
+
+@pytest.mark.parametrize("host", [None, ""])
+def test_production_does_not_keep_mails_in_a_folder_unasked(host: str | None) -> None:
+    with pytest.raises(ValidationError, match="SMTP_HOST must be set in production"):
+        Settings(**{**PRODUCTION, "smtp_host": host})
+
+
+def test_every_fault_is_told_at_once() -> None:
+    with pytest.raises(ValidationError) as caught:
+        Settings(env=Environment.PRODUCTION)
+    for name in ("SECRET_KEY", "PAYMENT_GATEWAY", "SMTP_HOST"):
+        assert f"{name} must be set" in str(caught.value)
 
 
 @pytest.mark.parametrize(

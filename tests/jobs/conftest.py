@@ -7,25 +7,20 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest_asyncio
-from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
 
-from app.db.session import AsyncSessionLocal
 from tests.jobs.processes import Sessions, StartWorker, WorkerProcess
 from tests.jobs.sample_jobs import METADATA
 from tests.servers import PROJECT
 
 
 @pytest_asyncio.fixture
-async def sessions(live_database: str) -> AsyncIterator[Sessions]:
-    """Sessions that really commit, on the live database; the code under test uses it too."""
-    engine = create_async_engine(live_database)
-    async with engine.begin() as connection:
+async def sessions(live_sessions: Sessions) -> Sessions:
+    """Sessions on the live database, which has the sample jobs' table."""
+    async with live_sessions() as session:
+        connection = await session.connection()
         await connection.run_sync(METADATA.create_all)
-    usual = AsyncSessionLocal.kw["bind"]
-    AsyncSessionLocal.configure(bind=engine)
-    yield async_sessionmaker(engine, expire_on_commit=False)
-    AsyncSessionLocal.configure(bind=usual)
-    await engine.dispose()
+        await session.commit()
+    return live_sessions
 
 
 @pytest_asyncio.fixture

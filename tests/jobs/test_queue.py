@@ -4,13 +4,17 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.jobs.queue import Job, enqueue, job, parked, periodic, requeue
+from app.jobs.queue import Job, JobKind, Priority, enqueue, job, parked, periodic, requeue
 from tests.jobs.processes import Sessions, ask
 
 WAITING = "SELECT count(*) FROM procrastinate_jobs WHERE status = 'todo'"
 
 
-@job("count.stars", max_attempts=3, queue="night", timeout_seconds=5.0)
+@job(
+    JobKind(name="count.stars", queue="night", priority=Priority.LOW),
+    max_attempts=3,
+    timeout_seconds=5.0,
+)
 async def count_stars(*, sky: str) -> None: ...
 
 
@@ -39,6 +43,7 @@ def test_declared_job_says_everything_about_itself() -> None:
         function=count_stars.function,
         max_attempts=3,
         queue="night",
+        priority=Priority.LOW,
         timeout_seconds=5.0,
         cron=None,
     )
@@ -47,6 +52,7 @@ def test_declared_job_says_everything_about_itself() -> None:
         function=count_hours.function,
         max_attempts=8,
         queue="default",
+        priority=Priority.HIGH,
         timeout_seconds=300.0,
         cron="0 * * * *",
     )
@@ -71,12 +77,13 @@ async def test_everything_that_was_said_about_the_job_is_written(db_session: Asy
         db_session, count_stars, run_at=tomorrow, lock="sky", unique="stars", sky='"é\n'
     )
     second = await enqueue(db_session, "count.moons")
-    ordinary = {"priority": 0, "status": "todo", "attempts": 0, "abort_requested": False}
+    ordinary = {"status": "todo", "attempts": 0, "abort_requested": False}
     assert await rows(db_session) == [
         ordinary
         | {
             "id": first,
             "queue_name": "night",
+            "priority": -10,
             "task_name": "count.stars",
             "lock": "sky",
             "queueing_lock": "stars",
@@ -88,6 +95,7 @@ async def test_everything_that_was_said_about_the_job_is_written(db_session: Asy
         | {
             "id": second,
             "queue_name": "default",
+            "priority": 0,
             "task_name": "count.moons",
             "lock": None,
             "queueing_lock": None,

@@ -1,6 +1,7 @@
 import asyncio
 import os
 import signal
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,7 +10,7 @@ from sqlalchemy import insert, make_url, text
 
 from app.jobs.models import OutboxEvent
 from app.jobs.outbox import publish
-from app.jobs.queue import Job, enqueue, parked, requeue
+from app.jobs.queue import Job, Priority, enqueue, parked, requeue
 from app.jobs.runner import libpq_url
 from tests.jobs.processes import Gate, Sessions, ask, run_count, until, worker_within
 from tests.jobs.sample_jobs import JOBS, SampleHappened, fail, hang, record, slow, tick
@@ -110,9 +111,24 @@ async def test_job_that_nobody_knows_is_parked(live_database: str, sessions: Ses
 
 
 async def test_jobs_of_every_queue_are_done(live_database: str, sessions: Sessions) -> None:
-    await put(sessions, Job(name=record.name, function=record.function, queue="night"), number=1)
-    async with worker_within(live_database):
-        await until(sessions, run_count("record"), 1)
+    nightly = replace(record, name="sample.nightly", queue="night")
+    async with worker_within(live_database, (*JOBS, nightly)):
+        await put(sessions, nightly, number=1)
+        await put(sessions, record, number=2)
+        await until(sessions, run_count("record"), 2)
+        assert await ask(sessions, WORKERS) == 2  # a lane for each queue
+
+
+async def test_jobs_of_a_higher_priority_go_first(live_database: str, sessions: Sessions) -> None:
+    urgent = replace(slow, name="sample.urgent", priority=Priority.HIGH)
+    for number in range(20):
+        await put(sessions, slow, number=number, seconds=0.05)
+    await put(sessions, urgent, number=99, seconds=0.05)
+    async with worker_within(live_database, (*JOBS, urgent)):
+        await until(sessions, LEFT, 0)
+    place = "SELECT count(*) FROM sample_runs WHERE job = 'done' AND id < (SELECT id FROM "
+    place += "sample_runs WHERE number = 99 AND job = 'done')"
+    assert await ask(sessions, place) < 4  # only those that were begun at the same time
 
 
 async def test_jobs_with_the_same_lock_are_done_one_by_one(

@@ -3,7 +3,9 @@ from datetime import timedelta
 import pytest
 
 from app.jobs.timings import PRODUCTION, Timings
+from app.server import DRAIN_SECONDS
 from tests.jobs.sample_worker import QUICK
+from tests.servers import PROJECT
 
 LONGEST_LEASE_PROMISED = 60.0
 
@@ -26,3 +28,9 @@ def test_pauses_double_up_to_a_limit_and_differ(attempts: int, longest: float) -
     assert min(pauses) >= timedelta(seconds=longest / 2)
     assert max(pauses) <= timedelta(seconds=longest)
     assert max(pauses) - min(pauses) > timedelta(seconds=longest / 4)
+
+
+def test_operators_are_told_how_long_a_stop_takes() -> None:
+    manual = " ".join((PROJECT / "docs" / "operations.md").read_text().split())
+    assert f"requests in flight are finished within {DRAIN_SECONDS} seconds" in manual
+    assert f"jobs in hand within {PRODUCTION.grace:.0f}" in manual

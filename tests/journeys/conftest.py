@@ -2,7 +2,8 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
+from contextlib import contextmanager
 from email import message_from_bytes
 from email.message import Message
 from email.policy import default
@@ -67,17 +68,39 @@ def mailbox() -> Iterator[Mailbox]:
 
 
 @pytest_asyncio.fixture
-async def open_shop(
-    live_database: str, mailbox: Mailbox, tmp_path: Path
-) -> AsyncIterator[LiveShop]:
-    """A shop with three books, whose worker sends mail to the mailbox."""
+async def stocked_database(live_database: str) -> str:
+    """A database with three books in it."""
     await run_command("import", "csv", "-", database_url=live_database, stdin=CATALOGUE.encode())
-    settings = {
+    return live_database
+
+
+@contextmanager
+def shop_with_worker(
+    database_url: str, mailbox: Mailbox, directory: Path, **settings: str
+) -> Iterator[LiveShop]:
+    """Have a shop whose worker sends mail to the mailbox; both must end cleanly."""
+    mail = {
         "SMTP_HOST": "127.0.0.1",
         "SMTP_PORT": str(mailbox.port),
         "SMTP_STARTTLS": "false",
     }
-    with live_shop(live_database, tmp_path, workers=1, settings=settings) as shop:
+    with live_shop(database_url, directory, workers=1, settings=mail | settings) as shop:
         worker = shop.start_worker()
         yield shop
         assert worker.stop() == 0, worker.output()
+
+
+@pytest.fixture
+def open_shop(stocked_database: str, mailbox: Mailbox, tmp_path: Path) -> Iterator[LiveShop]:
+    """A shop with three books."""
+    with shop_with_worker(stocked_database, mailbox, tmp_path) as shop:
+        yield shop
+
+
+@pytest.fixture
+def impatient_shop(stocked_database: str, mailbox: Mailbox, tmp_path: Path) -> Iterator[LiveShop]:
+    """A shop that waits for its gateway for hardly any time."""
+    with shop_with_worker(
+        stocked_database, mailbox, tmp_path, GATEWAY_TIMEOUT_SECONDS="0.2"
+    ) as shop:
+        yield shop

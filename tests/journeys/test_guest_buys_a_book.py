@@ -7,6 +7,7 @@ from playwright.async_api import Page, async_playwright, expect
 
 from tests.journeys.conftest import Mailbox
 from tests.live import LiveShop
+from tests.servers import run_command
 
 EMAIL = "ada@example.com"
 PASSWORD = "a few words of mine"
@@ -47,6 +48,7 @@ async def test_through_the_api(open_shop: LiveShop, mailbox: Mailbox) -> None:
         assert (await client.get("/orders")).json() == [order]
         left = (await client.get(f"/books/{book['id']}")).json()
         assert left["stock_quantity"] == 1
+    assert "nothing was found" in await run_command("check", database_url=open_shop.database_url)
 
 
 async def test_in_a_browser(chromium: str, open_shop: LiveShop, mailbox: Mailbox) -> None:
@@ -73,6 +75,7 @@ async def test_in_a_browser(chromium: str, open_shop: LiveShop, mailbox: Mailbox
         assert number in mail["Subject"]
         assert problems == []
         await browser.close()
+    assert "nothing was found" in await run_command("check", database_url=open_shop.database_url)
 
 
 async def buy_a_book(page: Page) -> None:

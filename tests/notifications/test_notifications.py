@@ -1,42 +1,41 @@
 """Messages: written once, sent once or again with the same Message-ID."""
 
-from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from email import message_from_bytes
 from email.policy import default
 from pathlib import Path
+from types import SimpleNamespace
+from uuid import uuid4
 
 import pytest
-import pytest_asyncio
 from aiosmtpd.controller import Controller
 from pydantic import SecretStr
 from sqlalchemy import select, text
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.books.events import BookRestocked
 from app.books.service import get_book
 from app.core.config import Settings, get_settings
 from app.core.security import Role
 from app.integrations.mail import FolderMailSender, SmtpMailSender, mail_sender
-from app.jobs.outbox import publish
-from app.notifications.handlers import confirm_order_by_mail, tell_that_book_is_back
-from app.notifications.jobs import send_mail
-from app.notifications.mailer import compose, sender_domain
+from app.jobs.models import OutboxEvent
+from app.jobs.outbox import outbox_jobs, publish
+from app.notifications.handlers import (
+    cancel_order_by_mail,
+    confirm_order_by_mail,
+    tell_that_book_is_back,
+)
+from app.notifications.jobs import prune_sent_words, send_mail
+from app.notifications.mailer import compose, environment, render_mail, sender_domain
 from app.notifications.models import Mail
-from app.notifications.service import write_mail
-from app.orders.events import OrderConfirmed
+from app.notifications.service import WORDS_KEPT_FOR, write_mail
+from app.orders.events import OrderCancelled, OrderConfirmed
 from app.orders.models import Order, OrderLine, OrderStatus, Payment, PaymentStatus
 from app.prebooks.models import Prebook, PrebookStatus
-from tests.factories import empty_every_table, make_book, make_user
+from tests.factories import make_book, make_user, withdraw_book
 from tests.journeys.conftest import Mailbox
 from tests.live import free_port
-
-
-@pytest_asyncio.fixture
-async def committed(test_engine: AsyncEngine) -> AsyncIterator[AsyncSession]:
-    """A session that commits for real, as handlers do; the tables are emptied afterwards."""
-    async with async_sessionmaker(test_engine, expire_on_commit=False)() as session:
-        yield session
-    await empty_every_table(test_engine)
 
 
 async def make_order(session: AsyncSession) -> int:
@@ -59,6 +58,7 @@ async def make_order(session: AsyncSession) -> int:
         idempotency_key="key",
         request_hash=b"hash",
         reserved_until=book.created_at,
+        settle_after=book.created_at,
     )
     session.add(order)
     await session.flush()  # lines and payment need the order's id
@@ -77,7 +77,6 @@ async def make_order(session: AsyncSession) -> int:
             order_id=order.id,
             gateway="demo",
             reference="reference",
-            token="token",
             amount=order.total,
             currency="USD",
             status=PaymentStatus.CAPTURED,
@@ -103,6 +102,83 @@ async def test_an_order_is_confirmed_by_one_mail(committed: AsyncSession) -> Non
         text("SELECT args FROM procrastinate_jobs WHERE task_name = 'notifications.send_mail'")
     )
     assert jobs.scalars().all() == [{"mail_id": mail.id}]
+
+
+async def test_the_buyer_of_a_cancelled_order_hears_of_it_once(committed: AsyncSession) -> None:
+    event = OrderCancelled(order_id=await make_order(committed))
+    event_id = await publish(committed, event)
+    await committed.commit()
+    for _ in range(2):
+        await cancel_order_by_mail.function(event, event_id=event_id)
+    mail = (await committed.scalars(select(Mail))).one()
+    assert mail.recipient == "ada@example.com"
+    assert mail.subject == "Your order ABCDE-FGHJK at Bookstore was not paid"
+    assert "nothing was charged" in mail.body_text
+    assert "2 x Emma, Jane Austen: $19.98" in mail.body_text
+    assert "/cart" in mail.body_html
+
+
+async def test_who_waits_for_a_withdrawn_book_waits_on(committed: AsyncSession) -> None:
+    book = await make_book(committed, copies=1)
+    user = await make_user(committed)
+    committed.add(Prebook(user_id=user.id, book_id=book.id))
+    event = BookRestocked(book_id=book.id)
+    event_id = await publish(committed, event)
+    await withdraw_book(committed, book)
+    await tell_that_book_is_back.function(event, event_id=event_id)
+    assert (await committed.scalars(select(Mail))).all() == []
+    assert (await committed.scalars(select(Prebook.status))).all() == [PrebookStatus.WAITING]
+
+
+async def test_an_old_event_is_pruned_and_its_mail_stays(committed: AsyncSession) -> None:
+    mail = await write_one(committed)
+    await committed.execute(
+        text("UPDATE outbox_events SET dispatched_at = now() - interval '8 days'")
+    )
+    await committed.commit()
+    (prune,) = (job for job in outbox_jobs([]) if job.name == "outbox.prune")
+    await prune.function()
+    assert (await committed.scalars(select(OutboxEvent))).all() == []
+    assert (await committed.scalars(select(Mail.id))).all() == [mail.id]
+
+
+async def test_words_are_forgotten_some_time_after_they_were_sent(committed: AsyncSession) -> None:
+    now = datetime.now(UTC)
+    sent = {
+        "old": now - WORDS_KEPT_FOR - timedelta(minutes=1),
+        "recent": now - WORDS_KEPT_FOR + timedelta(minutes=1),
+        "waiting": None,
+    }
+    for name, sent_at in sent.items():
+        mail = Mail(event_id=uuid4(), recipient=f"{name}@example.com", template="book_restocked")
+        mail.message_id, mail.sent_at = name, sent_at
+        mail.subject, mail.body_text, mail.body_html = "subject", "text", "html"
+        committed.add(mail)
+    await committed.commit()
+    for _ in range(2):
+        await prune_sent_words.function()
+    rows = await committed.execute(
+        select(Mail.message_id, Mail.subject, Mail.body_text, Mail.body_html)
+    )
+    assert {tuple(row) for row in rows} == {
+        ("old", "", "", ""),
+        ("recent", "subject", "text", "html"),
+        ("waiting", "subject", "text", "html"),
+    }
+
+
+def test_templates_are_compiled_once() -> None:
+    compiled = environment("de_DE").get_template("book_restocked/subject.txt")
+    book = SimpleNamespace(id=1, title="Emma", author="Jane Austen", price=Decimal(9))
+    book.currency = "EUR"
+    rendered = render_mail(
+        "book_restocked", settings=Settings(locale="de_DE"), values={"book": book}
+    )
+    assert "9,00\xa0€" in rendered.text
+    assert environment("de_DE").get_template("book_restocked/subject.txt") is compiled
+    money = environment("de_DE").filters["money"]
+    assert money(Decimal("1234.5"), "EUR") == "1.234,50\xa0€"
+    assert environment("en_US").filters["money"](Decimal("1234.5"), "USD") == "$1,234.50"
 
 
 async def test_everybody_who_waits_is_told_once(committed: AsyncSession) -> None:

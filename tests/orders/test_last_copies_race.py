@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from tests.live import LiveShop, live_shop, plain_url
+from tests.servers import run_command
 
 BUYERS = 64
 COPIES = 5
@@ -82,6 +83,7 @@ async def test_exactly_the_copies_that_are_there_are_sold(
             "rows": ROUNDS * COPIES,
         }
         assert await connection.fetchval("SELECT count(*) FROM demo_charges") == ROUNDS * COPIES
+        assert "nothing was found" in await run_command("check", database_url=live_database)
     finally:
         await connection.close()
 

@@ -1,7 +1,10 @@
 from httpx import AsyncClient
+from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.security import Role
+from app.integrations.payments.demo import DECLINED_CARD
+from app.orders.models import Order
 from tests.factories import bearer, make_book, make_user
 
 
@@ -54,3 +57,37 @@ async def test_all_orders_are_the_staffs(client: AsyncClient, db_session: AsyncS
     assert [order["id"] for order in listed.json()] == [order_id]
     refused = await client.get("/api/v1/admin/orders", headers=buyer)
     assert (refused.status_code, refused.json()["code"]) == (403, "AUTH_FORBIDDEN")
+
+
+async def test_an_attempt_that_was_declined_is_in_no_list_and_can_be_read(
+    client: AsyncClient, db_session: AsyncSession
+) -> None:
+    buyer = bearer(await make_user(db_session))
+    admin = bearer(await make_user(db_session, role=Role.ADMIN))
+    book = await make_book(db_session)
+    await client.post("/api/v1/cart/items", json={"book_id": book.id}, headers=buyer)
+    declined = await client.post(
+        "/api/v1/orders/checkout", json={"payment_token": DECLINED_CARD}, headers=buyer
+    )
+    assert declined.status_code == 402
+    order_id = await db_session.scalar(select(Order.id))
+    assert (await client.get("/api/v1/orders", headers=buyer)).json() == []
+    assert (await client.get("/api/v1/admin/orders", headers=admin)).json() == []
+    read = (await client.get(f"/api/v1/orders/{order_id}", headers=buyer)).json()
+    assert (read["status"], read["payment_status"]) == ("declined", "failed")
+
+    bought = await client.post("/api/v1/orders/checkout", json={}, headers=buyer)
+    assert bought.status_code == 201
+    assert (await client.get("/api/v1/orders", headers=buyer)).json() == [bought.json()]
+    assert (await client.get("/api/v1/admin/orders", headers=admin)).json() == [bought.json()]
+
+
+async def test_an_order_that_had_to_wait_and_was_cancelled_is_shown(
+    client: AsyncClient, db_session: AsyncSession
+) -> None:
+    buyer = bearer(await make_user(db_session))
+    order_id = await buy(client, buyer, (await make_book(db_session)).id)
+    await db_session.execute(text("UPDATE orders SET status = 'cancelled'"))
+    await db_session.commit()
+    (listed,) = (await client.get("/api/v1/orders", headers=buyer)).json()
+    assert (listed["id"], listed["status"]) == (order_id, "cancelled")

@@ -14,7 +14,7 @@ from app.integrations.payments.demo import APPROVED_CARD, DECLINED_CARD
 from app.orders.models import Order
 from app.storefront.account import local_path
 from app.users.models import User
-from tests.factories import make_book, make_user, withdraw_book
+from tests.factories import fill_cart, make_book, make_user, withdraw_book
 
 PASSWORD = "a few words of mine"
 ADDRESS = {
@@ -186,9 +186,43 @@ async def test_a_declined_card_keeps_what_was_typed(
     declined = await browser.send("/checkout", payment_token=DECLINED_CARD, **ADDRESS)
     assert declined.status_code == 402
     assert "The card was declined." in declined.text
+    assert "No orders yet" in (await browser.client.get("/orders")).text
     assert 'value="12 St James&#39;s Square"' in declined.text
     again = await browser.send("/checkout", payment_token=APPROVED_CARD, **ADDRESS)
     assert again.status_code == 303
+
+
+async def test_a_page_that_was_sent_with_other_details_is_explained(
+    browser: Browser, db_session: AsyncSession
+) -> None:
+    book = await make_book(db_session, copies=2)
+    await browser.sign_up()
+    await browser.go(f"/books/{book.id}")
+    await browser.send("/cart/items", book_id=str(book.id), quantity="1")
+    page = (await browser.go("/checkout")).text
+    assert (await browser.send("/checkout", **ADDRESS)).status_code == 303
+    browser.page = page
+    again = await browser.send("/checkout", **{**ADDRESS, "city": "Bath"})
+    assert again.status_code == 422
+    assert "You sent this page before, with other details." in again.text
+    assert "Idempotency" not in again.text
+    assert len((await db_session.scalars(select(Order))).all()) == 1
+
+
+async def test_a_full_basket_says_so(browser: Browser, db_session: AsyncSession) -> None:
+    await browser.sign_up()
+    first = await make_book(db_session)
+    await browser.go(f"/books/{first.id}")
+    await browser.send("/cart/items", book_id=str(first.id), quantity="1")
+    await fill_cart(db_session)
+    last = await make_book(db_session)
+    await browser.go(f"/books/{last.id}")
+    refused = await browser.send("/cart/items", book_id=str(last.id), quantity="1")
+    assert refused.status_code == 409
+    assert "Your basket holds as many different books as it can." in refused.text
+    await browser.go(f"/books/{first.id}")
+    more = await browser.send("/cart/items", book_id=str(first.id), quantity="1")
+    assert more.headers["Location"] == "/cart"  # another copy is no other book
 
 
 async def test_a_form_points_to_the_field_in_error(

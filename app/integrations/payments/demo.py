@@ -11,6 +11,7 @@ from sqlalchemy import Numeric, Text, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, mapped_column
 
+from app.core.config import GatewayName
 from app.db.base import Base, CreatedAt, text_enum
 from app.db.session import session_scope
 from app.integrations.payments.gateway import ChargeOutcome, ChargeRequest, ChargeState
@@ -42,16 +43,17 @@ class DemoCharge(CreatedAt, Base):
 
 
 class DemoGateway:
-    """Decides by the test card's number; see the constants above."""
+    """Decides by the test card's number (see the constants above); without one it approves."""
 
-    name = "demo"
+    name = GatewayName.DEMO.value
 
     async def charge(self, request: ChargeRequest) -> ChargeOutcome:
         """Approve or decline at once, or never answer for the silent card."""
-        if request.token == SILENT_CARD:
+        card = DECLINED_CARD if request.force_failure else request.token or APPROVED_CARD
+        if card == SILENT_CARD:
             await asyncio.sleep(SILENCE_SECONDS)
-        reason = REFUSALS.get(request.token)
-        if reason is None and request.token != APPROVED_CARD:
+        reason = REFUSALS.get(card)
+        if reason is None and card != APPROVED_CARD:
             reason = UNKNOWN_CARD
         state = ChargeState.DECLINED if reason else ChargeState.CAPTURED
         return await self._record(

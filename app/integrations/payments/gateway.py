@@ -19,13 +19,16 @@ class ChargeRequest:
     """Who is to be charged how much.
 
     ``reference`` is ours and unique: the same reference twice is one charge. ``token`` stands for
-    the card at the gateway; card data never reaches the shop.
+    the card at the gateway; card data never reaches the shop. What becomes of a charge without
+    one is the gateway's to say. ``force_failure`` asks a gateway for trials to decline; others
+    do not look at it.
     """
 
     reference: str
     amount: Decimal
     currency: str
-    token: str
+    token: str | None = None
+    force_failure: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,18 @@
+"""Asks every domain whether its data keep their promises: ``bookstore check``."""
+
+from app.books.stock import find_unbalanced
+from app.core.clock import utc_now
+from app.core.findings import Finding
+from app.db.session import snapshot_scope
+from app.notifications.service import find_repeated
+from app.orders.invariants import find_breaches
+
+
+async def check() -> list[Finding]:
+    """Return every breach of an invariant, all seen at one moment, so that the shop may be open."""
+    async with snapshot_scope() as session:
+        return [
+            *await find_unbalanced(session),
+            *await find_breaches(session, now=utc_now()),
+            *await find_repeated(session),
+        ]

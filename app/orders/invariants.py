@@ -1,0 +1,84 @@
+"""What is always true of orders at rest, and looking for where it is not."""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.books.stock import count_away
+from app.core.findings import SHOWN, Finding
+from app.orders import repository
+
+LATENESS = timedelta(minutes=5)
+"""How long the schedule may take to settle an order whose reservation has run out."""
+
+
+async def find_breaches(session: AsyncSession, *, now: datetime) -> list[Finding]:
+    """Return every breach of an order's invariants."""
+    return [
+        *await find_miscounted_copies(session),
+        *await find_wrongly_paid(session),
+        *await find_wrong_totals(session),
+        *await find_overdue(session, now=now),
+    ]
+
+
+async def find_miscounted_copies(session: AsyncSession) -> list[Finding]:
+    """Return books whose reserved and sold copies are not those in pending and confirmed orders."""
+    away = await count_away(session)
+    taken = {
+        row.book_id: (row.pending, row.confirmed)
+        for row in await repository.count_copies_taken(session)
+    }
+    findings = []
+    for book_id in sorted(away.keys() | taken.keys()):
+        reserved, sold = away.get(book_id, (0, 0))
+        pending, confirmed = taken.get(book_id, (0, 0))
+        if (reserved, sold) != (pending, confirmed):
+            finding = Finding(
+                invariant="reserved and sold copies are those in orders",
+                subject=f"book {book_id}",
+                detail=f"reserved {reserved} but {pending} in pending orders, "
+                f"sold {sold} but {confirmed} in confirmed ones",
+            )
+            findings.append(finding)
+    return findings[:SHOWN]
+
+
+async def find_wrongly_paid(session: AsyncSession) -> list[Finding]:
+    """Return confirmed orders without a captured payment of the same total, and the reverse."""
+    return [
+        Finding(
+            invariant="confirmed orders and captured payments are the same",
+            subject=f"order {order.id}",
+            detail=f"{order.status} over {order.total} {order.currency}, payment "
+            f"{order.payment_status} over {order.amount} {order.payment_currency}",
+        )
+        for order in await repository.list_wrongly_paid(session, limit=SHOWN)
+    ]
+
+
+async def find_wrong_totals(session: AsyncSession) -> list[Finding]:
+    """Return orders whose lines do not add up to their total."""
+    return [
+        Finding(
+            invariant="an order's lines add up to its total",
+            subject=f"order {order.id}",
+            detail=f"lines {order.lines}, total {order.total}",
+        )
+        for order in await repository.list_wrong_totals(session, limit=SHOWN)
+    ]
+
+
+async def find_overdue(session: AsyncSession, *, now: datetime) -> list[Finding]:
+    """Return orders whose reservation ended long ago and that nobody has settled."""
+    return [
+        Finding(
+            invariant="no reservation outlives its deadline by more than five minutes",
+            subject=f"order {order.id}",
+            detail=f"reserved until {order.reserved_until:%Y-%m-%d %H:%M:%S} UTC, asked the "
+            f"gateway {order.settle_attempts} times since",
+        )
+        for order in await repository.list_reserved_before(
+            session, before=now - LATENESS, limit=SHOWN
+        )
+    ]

@@ -1,0 +1,116 @@
+"""Each invariant is broken on purpose, and `bookstore check` says so."""
+
+from typing import Any
+
+import asyncpg
+import pytest
+
+from tests.live import plain_url
+from tests.servers import run_command
+from tests.test_cli import run_badly
+
+SHOP = """
+    INSERT INTO users (email) VALUES ('ada@example.com');
+    INSERT INTO works (title, author) VALUES ('Emma', 'Jane Austen');
+    INSERT INTO books (work_id, price, currency) VALUES (1, 10.00, 'USD');
+    INSERT INTO stock (book_id, received, on_hand, reserved, sold) VALUES (1, 10, 7, 1, 2);
+    INSERT INTO orders (number, user_id, email, status, currency, total, idempotency_key,
+                        request_hash, reserved_until, settle_after)
+    SELECT 'NUMBER-' || status, 1, 'ada@example.com', status, 'USD', total, status, '',
+           now() + '10 min', now() + '10 min'
+    FROM (VALUES ('confirmed', 20.00), ('pending', 10.00), ('declined', 10.00))
+        AS wanted (status, total);
+    INSERT INTO order_lines (order_id, book_id, title, author, unit_price, quantity)
+    SELECT id, 1, 'Emma', 'Jane Austen', 10.00, total / 10 FROM orders;
+    INSERT INTO payments (order_id, gateway, reference, amount, currency, status)
+    SELECT id, 'demo', number, total, 'USD',
+           CASE status WHEN 'confirmed' THEN 'captured' WHEN 'pending' THEN 'pending'
+           ELSE 'failed' END
+    FROM orders;
+    INSERT INTO mails (event_id, recipient, template, message_id, subject, body_text, body_html)
+    VALUES ('00000000-0000-0000-0000-000000000001', 'ada@example.com', 't', 'a', '', '', '');
+"""
+NEGATIVE = """
+    ALTER TABLE stock DROP CONSTRAINT ck_stock_not_negative;
+    UPDATE stock SET returned = -1, on_hand = 6;
+"""
+MAIL_AGAIN = """
+    ALTER TABLE mails DROP CONSTRAINT uq_mails_event_id_recipient;
+    INSERT INTO mails (event_id, recipient, template, message_id, subject, body_text, body_html)
+    VALUES ('00000000-0000-0000-0000-000000000001', 'ada@example.com', 't', 'b', '', '', '');
+"""
+
+
+async def run_sql(database_url: str, sql: str) -> Any:
+    connection = await asyncpg.connect(plain_url(database_url))
+    try:
+        return await connection.execute(sql)
+    finally:
+        await connection.close()
+
+
+async def test_nothing_is_found_in_a_sound_shop(live_database: str) -> None:
+    assert "nothing was found" in await run_command("check", database_url=live_database)
+    await run_sql(live_database, SHOP)
+    assert "nothing was found" in await run_command("check", database_url=live_database)
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (
+            "ALTER TABLE stock DROP CONSTRAINT ck_stock_balanced; UPDATE stock SET received = 11",
+            ["stock is balanced", "book 1", "received 11"],
+        ),
+        (
+            NEGATIVE,
+            ["never negative", "book 1", "returned -1"],
+        ),
+        (
+            "UPDATE stock SET reserved = 0, on_hand = 8",
+            ["copies are those in orders", "reserved 0 but 1 in pending orders"],
+        ),
+        (
+            "UPDATE stock SET sold = 3, on_hand = 6",
+            ["copies are those in orders", "sold 3 but 2 in confirmed ones"],
+        ),
+        ("DELETE FROM stock", ["reserved 0 but 1", "sold 0 but 2"]),
+        (
+            "UPDATE payments SET status = 'pending' WHERE order_id = 1",
+            ["confirmed orders and captured payments", "order 1", "confirmed over 20.00 USD"],
+        ),
+        (
+            "UPDATE payments SET status = 'captured' WHERE order_id = 3",
+            ["confirmed orders and captured payments", "order 3", "declined over 10.00 USD"],
+        ),
+        ("DELETE FROM payments WHERE order_id = 1", ["order 1", "payment None over None"]),
+        ("UPDATE payments SET amount = 19.99 WHERE order_id = 1", ["captured over 19.99 USD"]),
+        ("UPDATE payments SET currency = 'EUR' WHERE order_id = 1", ["captured over 20.00 EUR"]),
+        (
+            "UPDATE order_lines SET unit_price = 9.99 WHERE order_id = 1",
+            ["lines add up to its total", "order 1", "lines 19.98, total 20.00"],
+        ),
+        ("DELETE FROM order_lines WHERE order_id = 3", ["order 3", "lines 0, total 10.00"]),
+        (
+            "UPDATE orders SET reserved_until = now() - interval '5 min 1 s' WHERE id = 2",
+            ["no reservation outlives", "order 2", "reserved until"],
+        ),
+        (MAIL_AGAIN, ["one mail for one event", "2 mails to ada@example.com"]),
+    ],
+)
+async def test_a_breach_is_found_and_named(
+    live_database: str, damage: str, words: list[str]
+) -> None:
+    await run_sql(live_database, SHOP)
+    await run_sql(live_database, damage)
+    printed = await run_badly("check", database_url=live_database)
+    flat = " ".join(printed.replace("│", " ").split())
+    for expected in words:
+        assert all(word in flat for word in expected.split()), printed
+
+
+async def test_a_reservation_may_be_a_little_late(live_database: str) -> None:
+    await run_sql(live_database, SHOP)
+    late = "UPDATE orders SET reserved_until = now() - interval '4 min' WHERE id = 2"
+    await run_sql(live_database, late)
+    assert "nothing was found" in await run_command("check", database_url=live_database)

@@ -22,7 +22,7 @@ from app.integrations.payments.gateway import (
 )
 from app.jobs.models import OutboxEvent
 from app.main import app
-from app.orders import overdue
+from app.orders import checkout, overdue
 from app.orders.jobs import settle_overdue_orders
 from app.orders.models import Order, OrderStatus, Payment, PaymentStatus
 from app.orders.overdue import OVERDUE_BATCH, settle_overdue
@@ -138,6 +138,25 @@ async def test_it_is_cancelled_when_no_money_was_taken_and_that_is_told(
     items = (await db_session.execute(select(CartItem.book_id, CartItem.quantity))).all()
     assert [tuple(item) for item in items] == [(book.id, 2)]
     assert await events(db_session) == [("OrderCancelled", {"order_id": order.id})]
+
+
+@pytest.mark.parametrize("state", [ChargeState.CAPTURED, ChargeState.DECLINED])
+async def test_who_comes_second_finds_it_settled(
+    client: AsyncClient, db_session: AsyncSession, state: ChargeState
+) -> None:
+    book = await leave_pending(client, db_session)
+    assert await settle(db_session, DemoGateway()) == 1
+    order_id = (await db_session.scalars(select(Order.id))).one()
+    late = await checkout.settle(
+        db_session,
+        order_id=order_id,
+        outcome=ChargeOutcome(state=state),
+        refusal=OrderStatus.DECLINED,
+        now=datetime.now(UTC),
+    )
+    assert late.status is OrderStatus.CANCELLED
+    assert await stock_of(db_session, book) == (5, 0, 0)
+    assert await events(db_session) == [("OrderCancelled", {"order_id": order_id})]
 
 
 async def test_it_stays_pending_while_the_gateway_cannot_say(

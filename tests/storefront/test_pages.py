@@ -190,6 +190,11 @@ async def test_a_declined_card_keeps_what_was_typed(
     assert 'value="12 St James&#39;s Square"' in declined.text
     again = await browser.send("/checkout", payment_token=APPROVED_CARD, **ADDRESS)
     assert again.status_code == 303
+    attempt = await db_session.scalar(select(Order.id).order_by(Order.id))
+    seen = await browser.go(f"/orders/{attempt}")
+    assert "This order was not paid" in seen.text
+    assert "nothing was charged" in seen.text
+    assert "A confirmation is on its way" not in seen.text
 
 
 async def test_a_page_that_was_sent_with_other_details_is_explained(

@@ -131,6 +131,11 @@ class LiveShop:
         self._holder.close()
         return code
 
+    def kill(self) -> None:
+        """End the server as a power cut would."""
+        self.server.kill()
+        self._holder.close()
+
     def start_worker(self, name: str = "worker") -> ShopProcess:
         """Start a process that runs jobs; the caller ends it."""
         return ShopProcess(

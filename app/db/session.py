@@ -23,6 +23,7 @@ from sqlalchemy.ext.asyncio import (
 )
 
 from app.core.config import Settings, get_settings
+from app.db.liveness import replace_dead_connections
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -44,12 +45,11 @@ def create_engine(settings: Settings) -> AsyncEngine:
     noticed before use.
     """
     timeout = int(settings.database_statement_timeout_seconds * 1000)
-    return create_async_engine(
+    engine = create_async_engine(
         settings.database_url,
         pool_size=settings.database_pool_size,
         max_overflow=0,
         pool_timeout=settings.database_pool_wait_seconds,
-        pool_pre_ping=True,
         hide_parameters=True,  # an error in the log must not tell what a reader typed
         pool_recycle=1800,
         connect_args={
@@ -62,6 +62,8 @@ def create_engine(settings: Settings) -> AsyncEngine:
             },
         },
     )
+    replace_dead_connections(engine)
+    return engine
 
 
 engine = create_engine(get_settings())

@@ -1,14 +1,17 @@
-"""The pool is full before the first request, and an absent database does not keep a shop shut."""
+"""The pool: full before the first request, and rid of what died."""
 
+import socket
 from collections.abc import AsyncIterator
 
 import asyncpg
 import pytest
 import pytest_asyncio
 from sqlalchemy import text
+from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.core.config import Settings, get_settings
+from app.db import liveness
 from app.db.session import AsyncSessionLocal, create_engine, open_connections
 from tests.live import plain_url
 
@@ -58,3 +61,63 @@ async def test_the_client_gives_up_where_the_server_does_not(live_database: str)
             await connection.execute(text("SELECT pg_sleep(60)"))
         await connection.invalidate()
     await engine.dispose()
+
+
+async def end_backends(database_url: str) -> None:
+    """End every other session of the database, and wait until they are gone."""
+    observer = await asyncpg.connect(plain_url(database_url))
+    try:
+        await observer.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+    finally:
+        await observer.close()
+
+
+async def read_backend(engine: AsyncEngine) -> int:
+    async with engine.connect() as connection:
+        return int((await connection.scalars(text("SELECT pg_backend_pid()"))).one())
+
+
+async def test_connections_that_the_server_ended_are_replaced(
+    own_engine: AsyncEngine, live_database: str
+) -> None:
+    before = {await read_backend(own_engine)}
+    await open_connections()
+    await end_backends(live_database)
+    after = {await read_backend(own_engine) for _ in range(get_settings().database_pool_size)}
+    assert not before & after
+
+
+async def test_what_was_idle_is_asked_before_it_is_used(
+    own_engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dialect = own_engine.sync_engine.dialect
+    ping = dialect.do_ping
+    asked: list[object] = []
+
+    def count(connection: DBAPIConnection) -> bool:
+        asked.append(connection)
+        return ping(connection)
+
+    monkeypatch.setattr(dialect, "do_ping", count)
+    first = await read_backend(own_engine)
+    assert await read_backend(own_engine) == first
+    assert len(asked) == 0
+    monkeypatch.setattr(liveness, "PING_AFTER_SECONDS", 0.0)
+    assert await read_backend(own_engine) == first
+    assert len(asked) == 1
+
+
+async def test_an_idle_connection_that_does_not_answer_is_replaced(
+    own_engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = await read_backend(own_engine)
+    monkeypatch.setattr(liveness, "PING_AFTER_SECONDS", 0.0)
+    async with own_engine.connect() as connection:
+        raw = await connection.get_raw_connection()
+        driver = raw.driver_connection
+    assert driver is not None
+    driver._transport.get_extra_info("socket").shutdown(socket.SHUT_WR)
+    assert await read_backend(own_engine) != first

@@ -41,7 +41,7 @@ async def test_the_schedule_settles_what_it_left_behind(live_database: str, tmp_
         )
         buying = asyncio.gather(*(check_out(shop, user_id) for user_id in buyers))
         await until(connection, PENDING, BUYERS)
-        shop.server.kill()
+        shop.kill()
         await buying
         stock = await connection.fetchrow("SELECT on_hand, reserved, sold FROM stock")
         assert stock is not None

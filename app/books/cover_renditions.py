@@ -1,8 +1,8 @@
 """From an uploaded file to the pictures that are kept. Nothing of the file survives but its pixels.
 
 Everything here takes time and memory: call it in a thread, one picture at a time. Each step is
-bounded. A picture that would need more than about ``MAX_DECODING_BYTES`` is refused by its header,
-and what was decoded is shrunk in bands before anything else is done with it.
+bounded: a picture of too many pixels is refused by its header, and what was decoded is shrunk in
+bands before anything else is done with it.
 """
 
 import hashlib
@@ -24,17 +24,17 @@ RECIPE = b"1"
 addresses are cached for a year."""
 
 MAX_HEIGHT = 2 * MAX_WIDTH
-MAX_PIXELS = 40_000_000
-MAX_DECODING_BYTES = 100_000_000
-DECODING_BYTES_PER_PIXEL: Mapping[ImageKind, float] = {
-    ImageKind.JPEG: 7.2,
-    ImageKind.PNG: 4.2,
-    ImageKind.GIF: 4.2,
-    ImageKind.WEBP: 18,
-    ImageKind.AVIF: 20,
+MAX_PIXELS_OF_ONE_PASS = 40_000_000
+MAX_PIXELS: Mapping[ImageKind, int] = {
+    ImageKind.JPEG: 12_000_000,
+    ImageKind.PNG: 20_000_000,
+    ImageKind.GIF: 20_000_000,
+    ImageKind.WEBP: 4_500_000,
+    ImageKind.AVIF: 4_500_000,
 }
-"""What decoders were measured to need at their worst. That of JPEG is for a file of several passes
-(progressive), which is held as a whole; one of a single pass is shrunk while it is read."""
+"""So many pixels that no kind takes more than about 100 MiB at its worst, as was measured: 7 bytes
+for each in a JPEG of several passes (progressive), 4 in a PNG, 22 in a WebP or AVIF. A JPEG of one
+pass is shrunk while it is read, and may be larger."""
 
 MAX_SCANS = 200
 """Passes of a progressive JPEG; ordinary ones have ten, and each costs as much as the picture."""
@@ -42,7 +42,8 @@ MAX_SCANS = 200
 GROUND = (255, 255, 255)
 """What shows through transparent pixels: paper."""
 
-BAND_PIXELS = 1_000_000
+SIXTEEN_BITS_TO_EIGHT = 1 / 256
+BAND_PIXELS = 250_000
 ORIENTATION_TAG = 0x0112
 UPRIGHT: Mapping[int, Transpose] = {
     2: Transpose.FLIP_LEFT_RIGHT,
@@ -63,7 +64,7 @@ AVIF_OPTIONS = {"quality": 60, "speed": 6}
 COLOUR_SAMPLE = (64, 64)
 COLOUR_BINS = 8
 
-Image.MAX_IMAGE_PIXELS = None  # ours is stricter, knows the format, and comes first
+Image.MAX_IMAGE_PIXELS = MAX_PIXELS_OF_ONE_PASS  # Pillow itself refuses twice as many
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,6 +95,8 @@ def make_cover(file: BinaryIO) -> CoverPictures:
         picture = _read(file)
     except AppError:
         raise
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise ImageTooManyPixelsError(field="file") from error
     except Exception as error:  # over hostile bytes a decoder may raise anything
         raise ImageBrokenError(field="file") from error
     digest = _digest(picture)
@@ -140,9 +143,7 @@ def _refuse_too_many_pixels(
     size: tuple[int, int], kind: ImageKind, *, one_pass: bool = False
 ) -> None:
     width, height = size
-    limit = MAX_PIXELS
-    if not one_pass:
-        limit = min(limit, int(MAX_DECODING_BYTES / DECODING_BYTES_PER_PIXEL[kind]))
+    limit = MAX_PIXELS_OF_ONE_PASS if one_pass else MAX_PIXELS[kind]
     if width * height > limit:
         sentence = (
             f"This picture has {width * height / 1e6:,.1f} megapixels; as {kind} it may have "
@@ -190,6 +191,8 @@ def _plain_mode(mode: str) -> str:
 
 
 def _flattened(band: Image.Image, mode: str) -> Image.Image:
+    if band.mode.startswith("I"):  # Pillow would cut 16 bits off at 255 instead of scaling them
+        return band.point(lambda value: value * SIXTEEN_BITS_TO_EIGHT).convert("L").convert(mode)
     if band.has_transparency_data:
         ground = Image.new("RGBA", band.size, GROUND)
         return Image.alpha_composite(ground, band.convert("RGBA")).convert(mode)

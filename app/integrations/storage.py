@@ -4,13 +4,13 @@ import asyncio
 import os
 import re
 from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
 import structlog
 from obstore.exceptions import AlreadyExistsError, BaseError
-from obstore.exceptions import NotFoundError as NoSuchObjectError
 from obstore.store import ObjectStore, S3Store
 
 from app.core.config import Settings
@@ -27,6 +27,7 @@ KEY = re.compile(r"[a-z0-9]+(?:[/.][a-z0-9]+)*")
 READABLE_BY_ALL = 0o644
 STEP_TIMEOUT = "10s"
 MAX_RETRIES = 2
+RETRY_TIMEOUT = timedelta(seconds=20)
 
 
 class StorageUnavailableError(AppError):
@@ -112,7 +113,7 @@ class BucketStorage:
         try:
             found = await self._store.get_async(checked(key))
             return bytes(await found.bytes_async())
-        except NoSuchObjectError:
+        except FileNotFoundError:  # Python's own, which obstore raises for every store
             return None
         except BaseError as error:
             raise _unavailable(error) from error
@@ -122,7 +123,7 @@ def media_storage(settings: Settings) -> ObjectStorage:
     """Return the storage that the settings ask for; it is first asked when it is first used."""
     if settings.media_url is None:
         return FolderStorage(settings.media_directory)
-    config: "S3Config" = {}
+    config: S3Config = {}
     if settings.media_endpoint is not None:
         config["endpoint"] = settings.media_endpoint
     if settings.media_region is not None:
@@ -140,7 +141,7 @@ def media_storage(settings: Settings) -> ObjectStorage:
                 "connect_timeout": STEP_TIMEOUT,
                 "timeout": STEP_TIMEOUT,
             },
-            retry_config={"max_retries": MAX_RETRIES},
+            retry_config={"max_retries": MAX_RETRIES, "retry_timeout": RETRY_TIMEOUT},
         )
     )
 

@@ -16,7 +16,8 @@ RUN /opt/poetry/bin/poetry build --format wheel --no-interaction \
     && pip install --no-cache-dir --no-deps dist/*.whl
 
 FROM python:3.13-slim
-RUN useradd --system --uid 10001 --home-dir /srv --shell /usr/sbin/nologin bookstore
+RUN useradd --system --uid 10001 --home-dir /srv --shell /usr/sbin/nologin bookstore \
+    && install --directory --owner bookstore /srv/var
 COPY --from=build /opt/bookstore /opt/bookstore
 ENV PATH=/opt/bookstore/bin:$PATH PYTHONUNBUFFERED=1 ENV=production
 WORKDIR /srv

@@ -8,9 +8,19 @@ import pytest
 from PIL import Image, ImageCms, ImageDraw
 
 from app.books.cover_images import CoverFormat
+from app.books.cover_probe import JpegScans, jpeg_scans
 from app.books.cover_renditions import CoverPictures, make_cover
 from app.books.errors import ImageBrokenError, ImageTooManyPixelsError
-from tests.books.pictures import decoded, encoded, exif, gif, noise, quarters
+from tests.books.pictures import (
+    decoded,
+    encoded,
+    exif,
+    gif,
+    noise,
+    patched,
+    quarters,
+    webp_header,
+)
 
 LOSSLESS: dict[str, dict[str, Any]] = {
     "PNG": {},
@@ -225,3 +235,39 @@ def test_headers_may_be_filled_up() -> None:
 def test_headers_that_lead_nowhere(content: bytes) -> None:
     with pytest.raises(ImageBrokenError):
         cover_of(content)
+
+
+def test_a_webp_without_loss_is_measured_and_taken() -> None:
+    content = encoded(noise(), "WEBP", lossless=True)
+    assert cover_of(content).digest == cover_of(encoded(noise(), "PNG")).digest
+    huge = patched(content, b"VP8L", 9, b"\xff\xff\xff\x0f")
+    with pytest.raises(ImageTooManyPixelsError, match=r"268\.4 megapixels"):
+        cover_of(huge)
+
+
+def test_an_extended_webp_is_measured() -> None:
+    with pytest.raises(ImageTooManyPixelsError, match=r"900\.0 megapixels"):
+        cover_of(webp_header(30_000, 30_000))
+
+
+def test_a_picture_without_width_is_broken() -> None:
+    content = patched(encoded(noise(), "WEBP"), b"\x9d\x01\x2a", 3, bytes(2))
+    with pytest.raises(ImageBrokenError):
+        cover_of(content)
+
+
+def test_a_jpeg_of_many_passes_is_not_read() -> None:
+    content = encoded(noise(), "JPEG", progressive=True)
+    last = content[content.rindex(b"\xff\xda") : -2]
+    with pytest.raises(ImageBrokenError) as refused:
+        cover_of(content[:-2] + last * 200 + content[-2:])
+    assert refused.value.__cause__ is None
+    assert cover_of(content[:-2] + last * 20 + content[-2:]).width == 48
+
+
+@pytest.mark.parametrize("between", [b"\x00\x00", b"\xff\x00", b"\xff\xd0"])
+def test_what_is_between_headers_is_passed_over(between: bytes) -> None:
+    content = encoded(noise(), "JPEG")
+    at = content.index(b"\xff\xc0")
+    scans = jpeg_scans(io.BytesIO(content[:at] + between + content[at:]))
+    assert scans == JpegScans(one_pass=True, count=1)

@@ -21,6 +21,7 @@ from tests.factories import bearer, make_book, make_user
 
 UPLOAD = "/api/v1/uploads/images"
 PNG = encoded(noise(200, 300), "PNG")
+BOUNDED = {"Content-Type": "multipart/form-data; boundary=b"}
 URL = re.compile(r"/media/covers/[0-9a-f]{32}/200\.webp")
 
 
@@ -171,6 +172,13 @@ async def test_a_refused_file_leaves_nothing(
         ({"files": {"file": PNG, "book_id": (None, "1")}}, "book_id"),
         ({"files": [("file", b"x")] * 11}, "file"),
         ({"content": b"x", "headers": {"Content-Type": "multipart/form-data"}}, "file"),
+        (
+            {
+                "content": b"--b--\r\n",
+                "headers": {"Content-Type": "multipart/form-data; boundary=b"},
+            },
+            "file",
+        ),
         ({"content": b"x", "headers": {"Content-Type": "multipart/form-data; boundary=b"}}, "file"),
     ],
 )
@@ -215,10 +223,9 @@ async def test_only_staff_upload_and_others_are_not_listened_to(
         yield b"--b"
         raise AssertionError("the body was read")
 
-    form = {"Content-Type": "multipart/form-data; boundary=b"}
-    anonymous = await client.post(UPLOAD, content=unread(), headers=form)
+    anonymous = await client.post(UPLOAD, content=unread(), headers=BOUNDED)
     assert (anonymous.status_code, anonymous.json()["code"]) == (401, "AUTH_TOKEN_INVALID")
-    refused = await client.post(UPLOAD, content=unread(), headers=form | reader)
+    refused = await client.post(UPLOAD, content=unread(), headers=BOUNDED | reader)
     assert (refused.status_code, refused.json()["code"]) == (403, "AUTH_FORBIDDEN")
     assert files_of(media) == set()
 

@@ -9,13 +9,15 @@ from fastapi import FastAPI, Request
 from starlette.types import Receive, Scope, Send
 
 from app import __version__
+from app.books.cover_router import UPLOAD_PATH
 from app.core import health
 from app.core.config import Settings, get_settings
 from app.core.exceptions import ErrorResponder
 from app.core.logging import configure_logging
-from app.core.middleware import BodyGuard, RequestContext, SecurityHeaders
+from app.core.middleware import BodyGuard, BodyLimit, RequestContext, SecurityHeaders
 from app.db.session import dispose_engine, open_connections
 from app.integrations.payments.factory import make_gateway
+from app.integrations.storage import media_storage
 from app.registry import API_ROUTERS, PAGE_ROUTERS
 from app.storefront.errors import error_page, lead_to_sign_in
 from app.storefront.static import static_files
@@ -80,6 +82,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.state.authenticate = authenticate
     app.state.gateway = make_gateway(settings.payment_gateway)
+    app.state.storage = media_storage(settings)
 
     app.include_router(health.router)
     for router in API_ROUTERS:
@@ -102,6 +105,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         BodyGuard,
         max_bytes=settings.max_body_bytes,
         deadline_seconds=settings.body_deadline_seconds,
+        limits={
+            UPLOAD_PATH: BodyLimit(
+                max_bytes=settings.max_upload_bytes,
+                deadline_seconds=settings.upload_deadline_seconds,
+            )
+        },
     )
     app.add_middleware(RequestContext, on_unforeseen=answer_unforeseen)
     app.add_middleware(SecurityHeaders, over_https=settings.uses_secure_cookies)

@@ -1,6 +1,8 @@
 """The lists of everything that plugs into the application: models, routers, jobs, handlers."""
 
 from app.books import models as book_models
+from app.books.cover_router import media_router
+from app.books.cover_router import router as uploads_router
 from app.books.router import genres_router
 from app.books.router import router as books_router
 from app.cart import models as cart_models
@@ -50,6 +52,7 @@ API_ROUTERS = (
     auth_router,
     books_router,
     genres_router,
+    uploads_router,
     cart_router,
     orders_router,
     admin_orders_router,
@@ -57,7 +60,7 @@ API_ROUTERS = (
     prebooks_router,
 )
 
-PAGE_ROUTERS = (book_pages, account_pages, cart_pages, checkout_pages)
+PAGE_ROUTERS = (book_pages, account_pages, cart_pages, checkout_pages, media_router)
 
 JOBS: tuple[Job, ...] = (
     send_mail,

@@ -47,6 +47,38 @@ class GenreConflictError(AppError):
     detail = "A genre of this name exists already."
 
 
+class CoverNotFoundError(AppError):
+    """No uploaded cover has this address."""
+
+    status: ClassVar[int] = 404
+    code: ClassVar[str] = "COVER_NOT_FOUND"
+    detail = "There is no such cover."
+
+
+class ImageTypeError(AppError):
+    """The bytes are none of the kinds of picture that are taken, whatever their name says."""
+
+    status: ClassVar[int] = 415
+    code: ClassVar[str] = "IMAGE_TYPE_UNSUPPORTED"
+    detail = "Please send a picture as JPEG, PNG, WebP, AVIF or GIF."
+
+
+class ImageBrokenError(AppError):
+    """The picture begins like one and cannot be read to its end."""
+
+    status: ClassVar[int] = 422
+    code: ClassVar[str] = "IMAGE_BROKEN"
+    detail = "This picture is damaged or incomplete."
+
+
+class ImageTooManyPixelsError(AppError):
+    """The picture is so large that unpacking it would take too much memory."""
+
+    status: ClassVar[int] = 422
+    code: ClassVar[str] = "IMAGE_TOO_MANY_PIXELS"
+    detail = "This picture has too many pixels."
+
+
 @dataclass(frozen=True)
 class Shortage:
     """A book of which fewer copies are on hand than were asked for."""

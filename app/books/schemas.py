@@ -5,7 +5,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Self
 
-from pydantic import Field, computed_field, field_validator, model_validator
+from pydantic import ConfigDict, Field, computed_field, field_validator, model_validator
 
 from app.books.models import BookFormat, ContributorRole
 from app.core.pagination import Page, PageQuery
@@ -241,3 +241,52 @@ class StockUpdate(WriteModel):
     """How many copies were counted on the shelf."""
 
     quantity: Annotated[int, Field(ge=0, le=MAX_QUANTITY)]
+
+
+class CoverFileRead(ReadModel):
+    """One file of an uploaded cover."""
+
+    url: str
+    width: Annotated[int, Field(description="Pixels.")]
+    media_type: str
+
+
+class CoverRead(ReadModel):
+    """An uploaded cover. ``url`` is what a book's ``cover_image_url`` takes."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "url": "/media/covers/8673bc0e5f1f4c0f9d8e2a7b6c5d4e3f/400.webp",
+                    "width": 400,
+                    "height": 600,
+                    "color": "#a17481",
+                    "files": [
+                        {
+                            "url": "/media/covers/8673bc0e5f1f4c0f9d8e2a7b6c5d4e3f/400.webp",
+                            "width": 400,
+                            "media_type": "image/webp",
+                        }
+                    ],
+                }
+            ]
+        }
+    )
+
+    url: Annotated[
+        str,
+        Field(
+            description="Address of the widest WebP, under the shop's own address. The same "
+            "picture always has the same one, and what it names never changes."
+        ),
+    ]
+    width: Annotated[int, Field(description="Pixels of the widest file.")]
+    height: Annotated[int, Field(description="Pixels of the widest file.")]
+    color: Annotated[
+        str, Field(description="The colour that most of it has.", examples=["#a17481"])
+    ]
+    files: Annotated[
+        list[CoverFileRead],
+        Field(description="Every file, for a `srcset`: by width, AVIF before WebP."),
+    ]

@@ -95,6 +95,15 @@ class Settings(BaseSettings):
 
     max_body_bytes: Annotated[int, Field(ge=1024)] = 1024 * 1024
     body_deadline_seconds: Annotated[float, Field(gt=0)] = 15.0
+    max_upload_bytes: Annotated[int, Field(ge=1024)] = 10 * 1024 * 1024
+    upload_deadline_seconds: Annotated[float, Field(gt=0)] = 60.0
+
+    media_directory: Path = LOCAL_DIRECTORY / "media"
+    media_url: Annotated[str, Field(pattern=r"^s3://[^/\s]+(/\S*)?$")] | None = None
+    media_endpoint: Annotated[str, Field(pattern=r"^https?://\S+$")] | None = None
+    media_region: str | None = None
+    media_access_key_id: str | None = None
+    media_secret_access_key: SecretStr | None = None
 
     worker_in_process: bool = False
 

@@ -7,7 +7,8 @@ import asyncio
 import re
 import time
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
@@ -120,26 +121,44 @@ class SecurityHeaders:
         await self.app(scope, receive, send_with_headers)
 
 
+@dataclass(frozen=True, kw_only=True)
+class BodyLimit:
+    """How large a request's body may be, and how long all of it may take to arrive."""
+
+    max_bytes: int
+    deadline_seconds: float
+
+
 class BodyGuard:
     """Refuse a body that is too large (413) or comes too slowly (408).
 
     The deadline is for the whole body: a client that sends a byte now and then cannot hold a
     handler for longer. Starlette's own limit answers in plain text and knows no deadline.
+
+    ``limits`` are for single paths, by exactly their own spelling; all others share the rest.
     """
 
-    def __init__(self, app: ASGIApp, *, max_bytes: int, deadline_seconds: float) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        max_bytes: int,
+        deadline_seconds: float,
+        limits: Mapping[str, BodyLimit] | None = None,
+    ) -> None:
         self.app = app
-        self.max_bytes = max_bytes
-        self.deadline_seconds = deadline_seconds
+        self.limit = BodyLimit(max_bytes=max_bytes, deadline_seconds=deadline_seconds)
+        self.limits = dict(limits or {})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        limit = self.limits.get(scope["path"], self.limit)
         declared = Headers(scope=scope).get("content-length", "")
-        too_large = declared.isdecimal() and int(declared[:20]) > self.max_bytes
-        deadline = asyncio.get_running_loop().time() + self.deadline_seconds
+        too_large = declared.isdecimal() and int(declared[:20]) > limit.max_bytes
+        deadline = asyncio.get_running_loop().time() + limit.deadline_seconds
         received = 0
         complete = False
 
@@ -148,7 +167,7 @@ class BodyGuard:
             if complete:
                 return await receive()
             if too_large:
-                raise HTTPException(413, self._too_large())
+                raise HTTPException(413, too_large_sentence(limit))
             try:
                 async with asyncio.timeout_at(deadline):
                     message = await receive()
@@ -157,11 +176,13 @@ class BodyGuard:
             if message["type"] == "http.request":
                 received += len(message.get("body", b""))
                 complete = not message.get("more_body", False)
-                if received > self.max_bytes:
-                    raise HTTPException(413, self._too_large())
+                if received > limit.max_bytes:
+                    raise HTTPException(413, too_large_sentence(limit))
             return message
 
         await self.app(scope, receive_guarded, send)
 
-    def _too_large(self) -> str:
-        return f"The request body is larger than {self.max_bytes:,} bytes."
+
+def too_large_sentence(limit: BodyLimit) -> str:
+    """Say how large a body may be."""
+    return f"The request body is larger than {limit.max_bytes:,} bytes."

@@ -2,7 +2,8 @@
 
 Nobody but this module commits. A request's transaction is committed by ``get_db``, a job's by
 ``session_scope``, and each step of a flow that must talk to the outside between transactions
-(checkout) by ``transactional``.
+(checkout) by ``transactional``. ``end_transaction`` is for a request that only has to know who is
+asking before it does something slow.
 """
 
 import asyncio
@@ -119,6 +120,14 @@ async def snapshot_scope() -> AsyncIterator[AsyncSession]:
         )
         await session.execute(text("SET LOCAL statement_timeout = 0"))
         yield session
+
+
+async def end_transaction(session: AsyncSession) -> None:
+    """Commit what a request did so far and give its connection back, before something slow.
+
+    The session can be used further: its next statement begins another transaction.
+    """
+    await session.commit()
 
 
 def is_transient(error: DBAPIError) -> bool:

@@ -15,6 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from starlette.responses import HTMLResponse
 
+from app.books.cover_images import cover_sources, parse_cover_url
 from app.books.covers import draw_cover
 from app.books.isbn import format_isbn
 from app.books.schemas import BookSummary
@@ -30,17 +31,37 @@ NO_COUNTRIES = frozenset(
 """Codes of CLDR that ISO 3166-1 does not assign to a country: groups, exceptions, test codes."""
 
 FEW_COPIES = 3
-COVER_IMAGE = '<img class="cover" src="{}" alt="{}, {}" width="300" height="450" loading="lazy">'
+COVER_IMAGE = '<img class="cover" src="{}" alt="{}, {}" width="300" height="450" loading="{}">'
+COVER_SOURCE = '<source type="{}" srcset="{}" sizes="{}">'
+COVER_PICTURE = "<picture>{}{}</picture>"
+COVER_SIZES = {
+    "card": "auto, 12rem",
+    "line": "auto, 4rem",
+    "page": "(min-width: 48rem) 20rem, 15rem",
+}
+"""How wide a cover is drawn, by where it stands; ``auto`` asks a browser that knows to look."""
 
 TEMPLATES = Path(__file__).parents[1] / "templates"
 
 
-def cover(book: Any) -> Markup:
-    """Return a book's cover: the shop's own image of it, else a drawn one."""
+def cover(book: Any, place: str = "card") -> Markup:
+    """Return a book's cover: an uploaded one in many widths, an image of ours, else a drawn one.
+
+    ``place`` is where it stands: ``card``, ``line`` or ``page``. Only the page's is waited for.
+    """
     url = book.cover_image_url
-    if url and url.startswith("/"):
-        return Markup(COVER_IMAGE).format(url, book.title, book.author)  # noqa: S704 (a constant)
-    return Markup(draw_cover(title=book.title, author=book.author))  # noqa: S704 (escapes its words)
+    if not url or not url.startswith("/"):
+        return Markup(draw_cover(title=book.title, author=book.author))  # noqa: S704 (escapes its words)
+    loading = "eager" if place == "page" else "lazy"
+    image = Markup(COVER_IMAGE).format(url, book.title, book.author, loading)  # noqa: S704 (a constant)
+    uploaded = parse_cover_url(url)
+    if uploaded is None:
+        return image
+    sources = Markup().join(
+        Markup(COVER_SOURCE).format(source.media_type, source.srcset, COVER_SIZES[place])  # noqa: S704 (likewise)
+        for source in cover_sources(uploaded)
+    )
+    return Markup(COVER_PICTURE).format(sources, image)  # noqa: S704 (likewise)
 
 
 def _locale() -> Locale:

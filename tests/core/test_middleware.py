@@ -1,7 +1,7 @@
 """What every response carries, and what no request may do."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 
 import pytest
 from httpx import ASGITransport, AsyncClient
@@ -12,7 +12,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from app.core.config import Environment, Settings
 from app.core.exceptions import ErrorResponder
-from app.core.middleware import BodyGuard, RequestContext, SecurityHeaders
+from app.core.middleware import BodyGuard, BodyLimit, RequestContext, SecurityHeaders
 from app.main import create_app
 
 
@@ -51,7 +51,12 @@ async def trickle(chunks: int, pause: float) -> AsyncIterator[bytes]:
         yield b"x"
 
 
-def guarded(**limits: float) -> AsyncClient:
+def guarded(
+    *,
+    max_bytes: int = 100,
+    deadline_seconds: float = 5.0,
+    limits: Mapping[str, BodyLimit] | None = None,
+) -> AsyncClient:
     async def error_page(_request: Request, _status: int, _sentence: str) -> JSONResponse:
         raise AssertionError("no page was asked for")
 
@@ -64,8 +69,9 @@ def guarded(**limits: float) -> AsyncClient:
 
     guard = BodyGuard(
         app_that_reads,
-        max_bytes=int(limits.get("max_bytes", 100)),
-        deadline_seconds=limits.get("deadline_seconds", 5.0),
+        max_bytes=max_bytes,
+        deadline_seconds=deadline_seconds,
+        limits=limits,
     )
     app = RequestContext(guard, on_unforeseen=answer)
     return AsyncClient(transport=ASGITransport(app=app), base_url="http://test")
@@ -84,6 +90,16 @@ async def test_a_body_that_declares_itself_too_large_is_not_read() -> None:
 async def test_a_body_that_grows_too_large_is_cut_off() -> None:
     response = await guarded().post("/", content=trickle(200, 0))
     assert (response.status_code, response.json()["code"]) == (413, "BODY_TOO_LARGE")
+
+
+async def test_a_path_may_have_limits_of_its_own() -> None:
+    larger = {"/uploads": BodyLimit(max_bytes=1000, deadline_seconds=5)}
+    client = guarded(limits=larger, deadline_seconds=0.2)
+    assert (await client.post("/uploads", content=b"x" * 1000)).json() == {"bytes": 1000}
+    assert (await client.post("/uploads", content=trickle(10, 0.05))).json() == {"bytes": 10}
+    for path, size in (("/uploads", 1001), ("/uploads/", 101), ("/Uploads", 101), ("/", 101)):
+        response = await client.post(path, content=b"x" * size)
+        assert (response.status_code, response.json()["code"]) == (413, "BODY_TOO_LARGE")
 
 
 async def test_a_body_that_comes_too_slowly_is_cut_off() -> None:

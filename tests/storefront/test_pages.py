@@ -8,6 +8,7 @@ from httpx import AsyncClient, Response
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.books.models import Book
 from app.cart.models import CartItem
 from app.core.security import hash_password
 from app.integrations.payments.demo import APPROVED_CARD, DECLINED_CARD
@@ -427,3 +428,38 @@ async def test_static_files_are_cached_for_a_year(browser: Browser) -> None:
     assert "Cache-Control" not in plain.headers
     stale = await browser.client.get("/static/000000000000/shop.css")
     assert stale.status_code == 404
+
+
+async def test_a_cover_is_shown_in_the_width_that_is_needed(
+    browser: Browser, db_session: AsyncSession
+) -> None:
+    book = await make_book(db_session, title='The "Waves"', author="V. <Woolf>")
+    root = f"/media/covers/{'0123456789abcdef' * 2}"
+
+    async def give_cover(url: str | None) -> str:
+        await db_session.execute(update(Book).where(Book.id == book.id).values(cover_image_url=url))
+        await db_session.commit()
+        return (await browser.go(f"/books/{book.id}")).text
+
+    page = await give_cover(f"{root}/400.webp")
+    picture = page[page.index("<picture>") : page.index("</picture>")]
+    sizes = 'sizes="(min-width: 48rem) 20rem, 15rem"'
+    for kind in ("avif", "webp"):
+        srcset = ", ".join(f"{root}/{width}.{kind} {width}w" for width in (160, 320, 400))
+        assert f'<source type="image/{kind}" srcset="{srcset}" {sizes}>' in picture
+    assert picture.index("image/avif") < picture.index("image/webp")
+    assert (
+        f'<img class="cover" src="{root}/400.webp" alt="The &#34;Waves&#34;, V. &lt;Woolf&gt;" '
+        'width="300" height="450" loading="eager">'
+    ) in picture
+    shelf = (await browser.go("/books")).text
+    assert 'sizes="auto, 12rem"' in shelf
+    assert 'loading="lazy"' in shelf
+
+    ours = await give_cover("/static/icon.svg")
+    assert '<img class="cover" src="/static/icon.svg"' in ours
+    assert "<picture>" not in ours
+    for url in ("https://elsewhere.example/cover.jpg", None):
+        drawn = await give_cover(url)
+        assert "elsewhere.example" not in drawn
+        assert '<svg class="cover"' in drawn

@@ -7,7 +7,7 @@ from fastapi import Depends, Request
 from app.integrations.storage import ObjectStorage
 
 
-def get_storage(request: Request) -> ObjectStorage:
+async def get_storage(request: Request) -> ObjectStorage:
     """Return the storage that the application was put together with."""
     return cast(ObjectStorage, request.app.state.storage)
 

@@ -23,6 +23,10 @@ class Address(WriteModel):
     country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
 
 
+PaymentToken = Annotated[Text, Field(min_length=1, max_length=200)]
+"""What stands for the card at the gateway."""
+
+
 class CheckoutRequest(WriteModel):
     """How the basket is to be paid and where it goes.
 
@@ -31,7 +35,7 @@ class CheckoutRequest(WriteModel):
     """
 
     shipping_address: Address | None = None
-    payment_token: Annotated[Text, Field(min_length=1, max_length=200)] = APPROVED_CARD
+    payment_token: PaymentToken = APPROVED_CARD
     force_payment_failure: bool = False
 
     def token_for(self, gateway: str) -> str:

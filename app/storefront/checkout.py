@@ -4,6 +4,7 @@ from typing import Annotated
 from uuid import uuid4
 
 from fastapi import APIRouter, Path, Query, Request
+from pydantic import Field
 from starlette.responses import RedirectResponse, Response
 
 from app.core.clock import Now
@@ -21,7 +22,7 @@ from app.orders import service
 from app.orders.checkout import place_order
 from app.orders.deps import Gateway
 from app.orders.errors import OrderInProgressError
-from app.orders.schemas import Address, CheckoutRequest
+from app.orders.schemas import Address, CheckoutRequest, PaymentToken
 from app.storefront.cart import load_cart
 from app.storefront.context import Page, PageContext
 from app.storefront.forms import Form, read_form, undone_if_refused
@@ -31,6 +32,7 @@ from app.users.deps import SignedInVisitor
 router = APIRouter(dependencies=[CsrfProtected])
 
 ORDERS_PER_PAGE = 20
+SEND_AGAIN = "This page was no longer complete. Please look it over and send it once more."
 TEST_CARDS = {
     APPROVED_CARD: "4242 4242 4242 4242: is approved",
     DECLINED_CARD: "4000 0000 0000 0002: is declined",
@@ -42,8 +44,8 @@ TEST_CARDS = {
 class CheckoutForm(Address):
     """The checkout page's fields. ``checkout_key`` makes a double click one order."""
 
-    payment_token: Text = APPROVED_CARD
-    checkout_key: Annotated[Text, Query(min_length=16, max_length=64)]
+    payment_token: PaymentToken = APPROVED_CARD
+    checkout_key: Annotated[Text, Field(min_length=16, max_length=64)]
 
 
 @router.get("/checkout")
@@ -70,6 +72,9 @@ async def check_out(
     """Place the order, or say what is in its way and keep what was typed."""
     form: Form[CheckoutForm] = await read_form(request, CheckoutForm)
     if form.data is None:
+        if form.errors.pop("checkout_key", None) is not None:  # no field that a reader could mend
+            form.typed.pop("checkout_key", None)
+            form.message = form.message if form.errors else SEND_AGAIN
         return await _checkout(request, session, page, settings, form, status=422)
     sent = form.data
     address = Address.model_validate(sent.model_dump(include=set(Address.model_fields)))

@@ -111,10 +111,8 @@ async def test_a_client_that_goes_away_is_no_fault_of_ours(
         await writer.drain()
         await asyncio.sleep(0.5)
         writer.close()
-        async with asyncio.timeout(20):
-            while '"path": "/sign-in"' not in shop.server.output():
-                await asyncio.sleep(0.05)
-        lines = [json.loads(line) for line in shop.server.output().splitlines() if "{" in line]
+        await asyncio.sleep(0.5)
+    lines = [json.loads(line) for line in shop.server.output().splitlines() if "{" in line]
     ours = [line for line in lines if line.get("path") == "/sign-in"]
     assert [line["event"] for line in ours] == ["client went away", "request"]
     assert {line["level"] for line in ours} == {"info"}

@@ -59,10 +59,18 @@ async def add_copies(
 
     Raises:
         BookNotFoundError: no such book.
-        BookOutOfStockError: fewer copies are in stock.
+        BookOutOfStockError: fewer copies are in stock than would be in the basket.
     """
-    await _offer_in_stock(session, book_id=book_id, quantity=quantity)
-    await put_back(session, owner=owner, quantities={book_id: quantity})
+    offer = await _offer_in_stock(session, book_id=book_id, quantity=quantity)
+    cart_id = await repository.ensure_cart(session, owner=owner)
+    if not await repository.add_copies(
+        session, cart_id=cart_id, book_id=book_id, quantity=quantity, available=offer.on_hand
+    ):
+        raise BookOutOfStockError(
+            f"Only {offer.on_hand} left in stock, those in your basket included.",
+            field="quantity",
+            extra={"available": offer.on_hand},
+        )
 
 
 async def update_item(

@@ -10,6 +10,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from app.core.config import Settings
+from app.core.countries import country_name
 from app.core.money import format_money
 from app.notifications.models import Mail
 
@@ -36,12 +37,13 @@ class RenderedMail:
 def render_mail(template: str, *, settings: Settings, values: Mapping[str, Any]) -> RenderedMail:
     """Fill in the three files of a message's folder: ``subject.txt``, ``body.txt``, ``body.html``.
 
-    Every template knows ``shop`` (the settings) and the filter ``money``.
+    Every template knows ``shop`` (the settings) and the filters ``money`` and ``country``.
     """
     environment = _environment.overlay()
     environment.filters["money"] = lambda amount, currency: format_money(
         amount, currency, settings.locale
     )
+    environment.filters["country"] = lambda code: country_name(code, settings.locale)
 
     def fill(name: str) -> str:
         return environment.get_template(f"{template}/{name}").render(shop=settings, **values)

@@ -8,6 +8,7 @@ from pydantic import Field
 from starlette.responses import RedirectResponse, Response
 
 from app.core.clock import Now
+from app.core.countries import country_names
 from app.core.csrf import CsrfProtected
 from app.core.deps import AppSettings, DbSession
 from app.core.exceptions import AppError
@@ -26,7 +27,7 @@ from app.orders.schemas import Address, CheckoutRequest, PaymentToken
 from app.storefront.cart import load_cart
 from app.storefront.context import Page, PageContext
 from app.storefront.forms import Form, read_form, undone_if_refused
-from app.storefront.templating import country_names, render
+from app.storefront.templating import render
 from app.users.deps import SignedInVisitor
 
 router = APIRouter(dependencies=[CsrfProtected])
@@ -152,7 +153,7 @@ async def _checkout(
         page=page,
         cart=cart,
         form=form,
-        countries=country_names(),
+        countries=country_names(settings.locale),
         test_cards=TEST_CARDS,
         default_card=APPROVED_CARD,
         checkout_key=form.typed.get("checkout_key") or uuid4().hex,

@@ -214,6 +214,19 @@ async def fill_basket_and_check_out(browser: Browser, db_session: AsyncSession) 
     await browser.go("/checkout")
 
 
+async def test_a_country_that_is_none_is_refused(
+    browser: Browser, db_session: AsyncSession
+) -> None:
+    await fill_basket_and_check_out(browser, db_session)
+    for country in ("XX", "EU", "gb", "Germany"):
+        refused = await browser.send("/checkout", **{**ADDRESS, "country": country})
+        assert refused.status_code == 422
+        assert "Please choose a country." in refused.text
+    strange = await browser.send("/checkout", **{**ADDRESS, "city": "Lon\x07don"})
+    assert "Please leave out characters that nobody can see." in strange.text
+    assert (await db_session.scalars(select(Order))).all() == []
+
+
 async def test_a_payment_that_is_no_card_is_refused(
     browser: Browser, db_session: AsyncSession
 ) -> None:

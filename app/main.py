@@ -14,13 +14,22 @@ from app.core import health
 from app.core.config import Settings, get_settings
 from app.core.exceptions import ErrorResponder
 from app.core.logging import configure_logging
-from app.core.middleware import BodyGuard, BodyLimit, RequestContext, SecurityHeaders
+from app.core.middleware import (
+    BodyGuard,
+    BodyLimit,
+    HeadAsGet,
+    PrivateAnswers,
+    RequestContext,
+    SecurityHeaders,
+)
 from app.db.session import dispose_engine, open_connections
 from app.integrations.payments.factory import make_gateway
 from app.integrations.storage import media_storage
 from app.registry import API_ROUTERS, PAGE_ROUTERS
+from app.storefront.context import CART
 from app.storefront.errors import error_page, lead_to_sign_in
 from app.storefront.static import static_files
+from app.users.deps import SESSION
 from app.users.errors import SignInRequiredError
 from app.users.service import authenticate
 from app.worker import work
@@ -79,6 +88,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         openapi_url="/api/openapi.json",
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,  # such a redirect would repeat the Host that a client made up
     )
     app.state.authenticate = authenticate
     app.state.gateway = make_gateway(settings.payment_gateway)
@@ -113,6 +123,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         },
     )
     app.add_middleware(RequestContext, on_unforeseen=answer_unforeseen)
+    app.add_middleware(HeadAsGet)
+    app.add_middleware(
+        PrivateAnswers,
+        cookies=[SESSION.name(settings), CART.name(settings)],
+        paths=("/api/v1/auth/",),
+    )
     app.add_middleware(SecurityHeaders, over_https=settings.uses_secure_cookies)
     return app
 

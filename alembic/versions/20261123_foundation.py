@@ -418,6 +418,14 @@ def upgrade() -> None:
         sa.Column("pages", sa.SmallInteger(), nullable=True),
         sa.Column("publish_date", sa.Date(), nullable=True),
         sa.Column("publish_year", sa.SmallInteger(), nullable=True),
+        sa.Column(
+            "published_on",
+            sa.Date(),
+            sa.Computed(
+                "COALESCE(publish_date, make_date(publish_year::integer, 1, 1))", persisted=True
+            ),
+            nullable=True,
+        ),
         sa.Column("price", sa.Numeric(precision=10, scale=2), nullable=False),
         sa.Column("currency", sa.Text(), nullable=False),
         sa.Column("cover_image_url", sa.Text(), nullable=True),
@@ -443,7 +451,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_books_date",
         "books",
-        [sa.literal_column("publish_date DESC NULLS LAST"), sa.literal_column("id DESC")],
+        [sa.literal_column("published_on DESC NULLS LAST"), sa.literal_column("id DESC")],
         unique=False,
     )
     op.create_index("ix_books_newest", "books", ["created_at", "id"], unique=False)

@@ -135,7 +135,7 @@ class Book(CreatedAt, Base):
         CheckConstraint("isbn ~ '^97[89][0-9]{10}$'", name="isbn_canonical"),
         Index("ix_books_newest", "created_at", "id"),
         Index("ix_books_price", "price", "id"),
-        Index("ix_books_date", text("publish_date DESC NULLS LAST"), text("id DESC")),
+        Index("ix_books_date", text("published_on DESC NULLS LAST"), text("id DESC")),
     )
 
     id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
@@ -150,6 +150,11 @@ class Book(CreatedAt, Base):
     pages: Mapped[int | None] = mapped_column(SmallInteger)
     publish_date: Mapped[date | None]
     publish_year: Mapped[int | None] = mapped_column(SmallInteger)
+    published_on: Mapped[date | None] = mapped_column(
+        Computed("COALESCE(publish_date, make_date(publish_year::integer, 1, 1))", persisted=True)
+    )
+    """What lists are sorted by: the day, else the first day of the year."""
+
     price: Mapped[Decimal] = mapped_column(Numeric(10, 2))
     currency: Mapped[str] = mapped_column(Text)
     cover_image_url: Mapped[str | None] = mapped_column(Text)

@@ -66,7 +66,7 @@ SUMMARY = (
 SORT_KEYS: Mapping[BookSort, Sequence[ColumnElement[Any]]] = {
     BookSort.TITLE: (Work.folded_title.expression, Work.id.expression),
     BookSort.PRICE: (Book.price.expression,),
-    BookSort.DATE: (Book.publish_date.expression,),
+    BookSort.DATE: (Book.published_on.expression,),
     BookSort.CREATED_AT: (Book.created_at.expression,),
     BookSort.AVERAGE_RATING: (Work.average_rating.expression, Work.id.expression),
     BookSort.BESTSELLING: (Work.popularity.expression, Work.id.expression),

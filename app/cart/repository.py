@@ -91,6 +91,23 @@ async def add_quantities(
     )
 
 
+async def add_copies(
+    session: AsyncSession, *, cart_id: int, book_id: int, quantity: int, available: int
+) -> bool:
+    """Add copies of a book, on top of what is there and up to the most that a basket holds.
+
+    Nothing changes, and the answer is false, if more would be there than are available.
+    """
+    statement = insert(CartItem).values(cart_id=cart_id, book_id=book_id, quantity=quantity)
+    together = func.least(CartItem.quantity + statement.excluded.quantity, MAX_QUANTITY)
+    changed = statement.on_conflict_do_update(
+        index_elements=[CartItem.cart_id, CartItem.book_id],
+        set_={"quantity": together},
+        where=together <= available,
+    ).returning(CartItem.id)
+    return (await session.scalars(changed)).one_or_none() is not None
+
+
 async def find_book(session: AsyncSession, *, owner: CartOwner, item_id: int) -> int | None:
     """Return which book an item is; ``None`` when it is no item of this basket."""
     statement = select(CartItem.book_id).join(Cart).where(CartItem.id == item_id, owned_by(owner))

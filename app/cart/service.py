@@ -76,12 +76,19 @@ async def add_copies(
 
     Raises:
         BookNotFoundError: no such book.
-        BookOutOfStockError: fewer copies are in stock.
+        BookOutOfStockError: fewer copies are in stock than would be in the basket.
         CartFullError: the basket has ``MAX_TITLES`` others already.
     """
-    await _offer_in_stock(session, book_id=book_id, quantity=quantity)
+    offer = await _offer_in_stock(session, book_id=book_id, quantity=quantity)
     cart_id = await _cart_with_room(session, owner=owner, book_id=book_id)
-    await repository.add_quantities(session, cart_id=cart_id, quantities={book_id: quantity})
+    if not await repository.add_copies(
+        session, cart_id=cart_id, book_id=book_id, quantity=quantity, available=offer.on_hand
+    ):
+        raise BookOutOfStockError(
+            f"Only {offer.on_hand} left in stock, those in your basket included.",
+            field="quantity",
+            extra={"available": offer.on_hand},
+        )
 
 
 async def update_item(

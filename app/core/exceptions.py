@@ -18,6 +18,7 @@ from fastapi.responses import JSONResponse
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 log = structlog.get_logger(__name__)
@@ -25,6 +26,7 @@ log = structlog.get_logger(__name__)
 RETRY_AFTER_SECONDS = 2
 INTERNAL_ERROR = "Internal server error"
 NOT_UNDERSTOOD = "Something in the request could not be understood."
+INCOMPLETE = "The request ended before it was complete."
 SERVICE_UNAVAILABLE = "The shop is busy or restarting. Please try again in a moment."
 
 CODES = {
@@ -132,6 +134,7 @@ class ErrorResponder:
             DBAPIError: self.on_database_error,
             PoolTimeoutError: self.on_unavailable,
             OSError: self.on_os_error,
+            ClientDisconnect: self.on_client_gone,
         }
         for kind, handler in handlers.items():
             app.add_exception_handler(kind, handler)
@@ -170,6 +173,13 @@ class ErrorResponder:
         if is_connection_failure(error):
             return await self.on_unavailable(request, error)
         return await self.on_unforeseen(request, error)
+
+    async def on_client_gone(self, request: Request, error: ClientDisconnect) -> Response:
+        """Note that the client went away before its request was whole; nobody reads the answer."""
+        del error
+        log.info("client went away", path=request.url.path)
+        body = {"detail": INCOMPLETE, "code": CODES[400]}
+        return await self._respond(request, 400, body)
 
     async def on_unavailable(self, request: Request, error: Exception) -> Response:
         """Ask to come back: the database is away, restarting or overloaded."""

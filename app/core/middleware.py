@@ -1,18 +1,20 @@
 """Pure ASGI middleware that every request passes.
 
-From the outside in: ``SecurityHeaders``, ``RequestContext``, ``BodyGuard``.
+From the outside in: ``SecurityHeaders``, ``PrivateAnswers``, ``RequestContext``, ``HeadAsGet``,
+``BodyGuard``.
 """
 
 import asyncio
 import re
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 log = structlog.get_logger(__name__)
@@ -119,6 +121,60 @@ class SecurityHeaders:
             await send(message)
 
         await self.app(scope, receive, send_with_headers)
+
+
+class PrivateAnswers:
+    """Let no cache keep what may be of one reader only, unless the response says otherwise.
+
+    That is what was asked for with an access token or one of these cookies, and everything under
+    these paths.
+    """
+
+    def __init__(self, app: ASGIApp, *, cookies: Collection[str], paths: tuple[str, ...]) -> None:
+        self.app = app
+        self.cookies = frozenset(cookies)
+        self.paths = paths
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http" or not self._is_private(HTTPConnection(scope)):
+            await self.app(scope, receive, send)
+            return
+
+        async def send_for_one_reader(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).setdefault("Cache-Control", "no-store")
+            await send(message)
+
+        await self.app(scope, receive, send_for_one_reader)
+
+    def _is_private(self, request: HTTPConnection) -> bool:
+        return (
+            "authorization" in request.headers
+            or not self.cookies.isdisjoint(request.cookies)
+            or request.url.path.startswith(self.paths)
+        )
+
+
+class HeadAsGet:
+    """Answer HEAD as GET would be answered, without the body."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http" or scope["method"] != "HEAD":
+            await self.app(scope, receive, send)
+            return
+
+        async def send_without_body(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                await send(message)
+            elif not message.get("more_body", False):
+                await send({"type": "http.response.body"})
+
+        await self.app({**scope, "method": "GET"}, receive, send_without_body)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_core import PydanticCustomError
 
 MAX_ID = 2**31 - 1
 FORBIDDEN_CHARACTERS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
@@ -13,7 +14,7 @@ FORBIDDEN_CHARACTERS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]
 def refuse_control_characters(text: str) -> str:
     """Return the text, or refuse what PostgreSQL or UTF-8 cannot hold or no reader should see."""
     if FORBIDDEN_CHARACTERS.search(text):
-        raise ValueError("must not contain control characters or lone surrogates")
+        raise PydanticCustomError("unprintable", "Please leave out characters that nobody can see.")
     return text
 
 

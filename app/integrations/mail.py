@@ -51,7 +51,9 @@ class FolderMailSender:
 
     def _write(self, name: str, content: bytes) -> None:
         self._directory.mkdir(parents=True, exist_ok=True)
-        (self._directory / name).write_bytes(content)
+        path = self._directory / name
+        path.touch(mode=0o600)  # it tells who bought what
+        path.write_bytes(content)
 
 
 def mail_sender(settings: Settings) -> MailSender:

@@ -11,6 +11,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from app.core.config import Settings
+from app.core.countries import country_name
 from app.core.money import format_money
 from app.notifications.models import Mail
 
@@ -28,7 +29,7 @@ class RenderedMail:
 
 @cache
 def environment(locale: str) -> Environment:
-    """Return the templates' environment, which keeps what it compiled, with money by the locale."""
+    """Return the templates' environment, which keeps what it compiled, with the locale's words."""
     made = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=lambda name: bool(name and name.endswith(".html")),  # noqa: S701 (text is not HTML)
@@ -37,13 +38,14 @@ def environment(locale: str) -> Environment:
         lstrip_blocks=True,
     )
     made.filters["money"] = lambda amount, currency: format_money(amount, currency, locale)
+    made.filters["country"] = lambda code: country_name(code, locale)
     return made
 
 
 def render_mail(template: str, *, settings: Settings, values: Mapping[str, Any]) -> RenderedMail:
     """Fill in the three files of a message's folder: ``subject.txt``, ``body.txt``, ``body.html``.
 
-    Every template knows ``shop`` (the settings) and the filter ``money``.
+    Every template knows ``shop`` (the settings) and the filters ``money`` and ``country``.
     """
 
     def fill(name: str) -> str:

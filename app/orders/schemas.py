@@ -5,12 +5,24 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
 
+from app.core.countries import COUNTRY_CODES
 from app.core.schemas import ReadModel, Text, WriteModel
 from app.orders.models import Order, OrderLine, OrderStatus, PaymentStatus
 
 Line = Annotated[Text, Field(min_length=1, max_length=120)]
+
+
+def refuse_unknown_country(code: str) -> str:
+    """Return the code if it is a country's."""
+    if code not in COUNTRY_CODES:
+        raise PydanticCustomError("country", "Please choose a country.")
+    return code
+
+
+Country = Annotated[str, AfterValidator(refuse_unknown_country), Field(examples=["GB"])]
 
 
 class Address(WriteModel):
@@ -20,7 +32,11 @@ class Address(WriteModel):
     street: Line
     postal_code: Annotated[Text, Field(max_length=20)] = ""
     city: Line
-    country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
+    country: Country
+
+
+PaymentToken = Annotated[Text, Field(min_length=1, max_length=200)]
+"""What stands for the card at the gateway."""
 
 
 class CheckoutRequest(WriteModel):
@@ -32,7 +48,7 @@ class CheckoutRequest(WriteModel):
     """
 
     shipping_address: Address | None = None
-    payment_token: Annotated[Text, Field(min_length=1, max_length=200)] | None = None
+    payment_token: PaymentToken | None = None
     force_payment_failure: bool = False
 
 

@@ -4,9 +4,11 @@ from typing import Annotated
 from uuid import uuid4
 
 from fastapi import APIRouter, Path, Query, Request
+from pydantic import Field
 from starlette.responses import RedirectResponse, Response
 
 from app.core.clock import Now
+from app.core.countries import country_names
 from app.core.csrf import CsrfProtected
 from app.core.deps import AppSettings, DbSession
 from app.core.exceptions import AppError
@@ -21,16 +23,17 @@ from app.orders import service
 from app.orders.checkout import place_order
 from app.orders.deps import Gateway
 from app.orders.errors import IdempotencyKeyReusedError, OrderInProgressError
-from app.orders.schemas import Address, CheckoutRequest
+from app.orders.schemas import Address, CheckoutRequest, PaymentToken
 from app.storefront.cart import load_cart
 from app.storefront.context import Page, PageContext
 from app.storefront.forms import Form, read_form, undone_if_refused
-from app.storefront.templating import country_names, render
+from app.storefront.templating import render
 from app.users.deps import SignedInVisitor
 
 router = APIRouter(dependencies=[CsrfProtected])
 
 ORDERS_PER_PAGE = 20
+SEND_AGAIN = "This page was no longer complete. Please look it over and send it once more."
 TEST_CARDS = {
     APPROVED_CARD: "4242 4242 4242 4242: is approved",
     DECLINED_CARD: "4000 0000 0000 0002: is declined",
@@ -48,8 +51,8 @@ SENT_BEFORE = (
 class CheckoutForm(Address):
     """The checkout page's fields. ``checkout_key`` makes a double click one order."""
 
-    payment_token: Text | None = None
-    checkout_key: Annotated[Text, Query(min_length=16, max_length=64)]
+    payment_token: PaymentToken | None = None
+    checkout_key: Annotated[Text, Field(min_length=16, max_length=64)]
 
 
 @router.get("/checkout")
@@ -76,6 +79,9 @@ async def check_out(
     """Place the order, or say what is in its way and keep what was typed."""
     form: Form[CheckoutForm] = await read_form(request, CheckoutForm)
     if form.data is None:
+        if form.errors.pop("checkout_key", None) is not None:  # no field that a reader could mend
+            form.typed.pop("checkout_key", None)
+            form.message = form.message if form.errors else SEND_AGAIN
         return await _checkout(request, session, page, settings, form, status=422)
     sent = form.data
     address = Address.model_validate(sent.model_dump(include=set(Address.model_fields)))
@@ -153,7 +159,7 @@ async def _checkout(
         page=page,
         cart=cart,
         form=form,
-        countries=country_names(),
+        countries=country_names(settings.locale),
         test_cards=TEST_CARDS,
         default_card=APPROVED_CARD,
         checkout_key=form.typed.get("checkout_key") or uuid4().hex,

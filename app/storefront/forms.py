@@ -3,10 +3,12 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, get_args
 
 from fastapi import Request
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+from pydantic_core.core_schema import ErrorType
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.exceptions import AppError
@@ -20,8 +22,24 @@ SENTENCES = {
     "string_too_long": "Please enter at most {max_length} characters.",
     "too_short": "Please enter at least {min_length} characters.",
     "too_long": "Please enter at most {max_length} characters.",
+    "string_pattern_mismatch": "Please check how this is written.",
+    "int_parsing": "Please enter a whole number.",
+    "greater_than_equal": "Please enter at least {ge}.",
+    "less_than_equal": "Please enter at most {le}.",
+    "literal_error": "Please choose one of these.",
     "value_error": "{error}",
 }
+NOT_TAKEN = "Please enter something else here."
+PYDANTICS_OWN = frozenset[str](get_args(ErrorType))
+"""Types of faults whose messages are for programmers; those of our own schemas are for readers."""
+
+
+def sentence_for(problem: ErrorDetails) -> str:
+    """Return what a reader is told of a fault."""
+    kind = problem["type"]
+    if kind in SENTENCES:
+        return SENTENCES[kind].format(**problem.get("ctx", {}))
+    return NOT_TAKEN if kind in PYDANTICS_OWN else problem["msg"]
 
 
 @dataclass
@@ -71,7 +89,6 @@ async def read_form(request: Request, model: type[M]) -> Form[M]:
     except ValidationError as error:
         for problem in error.errors():
             name = str(problem["loc"][0])
-            known = SENTENCES.get(problem["type"])
-            form.errors[name] = known.format(**problem.get("ctx", {})) if known else problem["msg"]
+            form.errors[name] = sentence_for(problem)
         form.message = "Please check the fields marked below."
     return form

@@ -20,15 +20,10 @@ from app.books.covers import draw_cover
 from app.books.isbn import format_isbn
 from app.books.schemas import BookSummary
 from app.core.config import get_settings
+from app.core.countries import country_name
 from app.core.csrf import set_csrf_cookie
 from app.core.money import format_money
 from app.storefront.static import static_url
-
-ISO_LETTERS = 2
-NO_COUNTRIES = frozenset(
-    ("AC", "CP", "CQ", "DG", "EA", "EU", "EZ", "IC", "QO", "TA", "UN", "XA", "XB", "ZZ")
-)
-"""Codes of CLDR that ISO 3166-1 does not assign to a country: groups, exceptions, test codes."""
 
 FEW_COPIES = 3
 COVER_IMAGE = '<img class="cover" src="{}" alt="{}, {}" width="300" height="450" loading="{}">'
@@ -66,23 +61,6 @@ def cover(book: Any, place: str = "card") -> Markup:
 
 def _locale() -> Locale:
     return Locale.parse(get_settings().locale)
-
-
-def country_name(code: str) -> str:
-    """Return a country's name in the shop's language."""
-    return str(_locale().territories.get(code, code))
-
-
-@cache
-def country_names() -> list[tuple[str, str]]:
-    """Return ISO 3166-1 codes and names of all countries, sorted by name."""
-    names = _locale().territories
-    countries = [
-        (code, str(name))
-        for code, name in names.items()
-        if code.isalpha() and len(code) == ISO_LETTERS and code not in NO_COUNTRIES
-    ]
-    return sorted(countries, key=lambda country: country[1])
 
 
 def language_name(code: str) -> str:
@@ -123,6 +101,9 @@ def environment() -> Environment:
     def moment(value: datetime) -> str:
         return format_datetime(value.astimezone(zone), "d MMMM y, HH:mm", locale=locale)
 
+    def country(code: str) -> str:
+        return country_name(code, locale)
+
     def day(value: datetime) -> str:
         return format_date(value.astimezone(zone).date(), "d MMMM y", locale=locale)
 
@@ -137,7 +118,7 @@ def environment() -> Environment:
     made.filters.update(
         cover=cover,
         day=day,
-        country=country_name,
+        country=country,
         isbn=format_isbn,
         language=language_name,
         moment=moment,

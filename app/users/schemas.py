@@ -16,17 +16,26 @@ MIN_PASSWORD_CHARACTERS = 8
 
 
 def normalize_email(address: str) -> str:
-    """Return the address in the one spelling that is stored: lower case, Unicode composed.
+    """Return the address in the one spelling that is stored, and that every mail server takes.
+
+    It is in lower case and in ASCII: a domain in another script is spelled as name servers know it.
 
     Raises:
         ValueError: it is no address that mail can be sent to.
     """
     try:
-        return validate_email(address, check_deliverability=False).normalized.lower()
+        spelled = validate_email(address, check_deliverability=False).ascii_email
     except EmailNotValidError:
         raise PydanticCustomError(
             "email", "Please enter an e-mail address, such as reader@example.com."
         ) from None
+    if spelled is None:
+        raise PydanticCustomError(
+            "email",
+            "Please use an address with only the letters a to z before the @: few mail "
+            "servers deliver to others.",
+        )
+    return spelled.lower()
 
 
 Email = Annotated[

@@ -43,7 +43,7 @@ HEADER = "isbn,title,author,price,stock,genre,year,format\n"
 EMMA = "9780141439587,Emma,Jane Austen,7.99,3,Classics,2003,paperback\n"
 DUNE = "9780441172719,Dune,Frank Herbert,9.99,0,Science Fiction,1990,pbk\n"
 
-CONTROL_CHARACTERS = "title: must not contain control characters or lone surrogates."
+CONTROL_CHARACTERS = "title: Please leave out characters that nobody can see."
 SURPLUS = "The row has 9 cells and the header 8: is a cell with a comma not in quotation marks?"
 
 BOOKS = """

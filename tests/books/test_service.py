@@ -357,6 +357,17 @@ async def test_books_without_the_value_come_last(db_session: AsyncSession, sort:
     assert [book.avg_rating for book in page.items] == [4.3, 1.0, None]
 
 
+async def test_a_year_stands_for_a_day(db_session: AsyncSession) -> None:
+    for title, day, year in (
+        ("Day", date(1990, 5, 1), 1990),
+        ("Year", None, 1991),
+        ("Early", None, 1990),
+    ):
+        book = await create(db_session, title=title, publish_date=day)
+        await db_session.execute(update(Book).where(Book.id == book.id).values(publish_year=year))
+    assert await titles(db_session, sort=BookSort.DATE) == ["Year", "Day", "Early"]
+
+
 async def test_pages_and_totals(db_session: AsyncSession, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(5):
         await create(db_session, title=f"Volume {number}")

@@ -46,6 +46,20 @@ async def test_taking_empties_the_basket(db_session: AsyncSession) -> None:
     assert await service.count_copies(db_session, owner=owner) == 0
 
 
+async def test_the_basket_never_exceeds_the_stock(db_session: AsyncSession) -> None:
+    book = await make_book(db_session, copies=5)
+    owner = CartOwner.guest("a-token")
+    await service.add_copies(db_session, owner=owner, book_id=book.id, quantity=3)
+
+    with pytest.raises(BookOutOfStockError) as refused:
+        await service.add_copies(db_session, owner=owner, book_id=book.id, quantity=3)
+
+    assert refused.value.detail == "Only 5 left in stock, those in your basket included."
+    assert await service.count_copies(db_session, owner=owner) == 3
+    await service.add_copies(db_session, owner=owner, book_id=book.id, quantity=2)
+    assert await service.count_copies(db_session, owner=owner) == 5
+
+
 async def test_a_refused_quantity_is_never_written(db_session: AsyncSession) -> None:
     """Whoever catches the refusal and commits must find what was there before."""
     book = await make_book(db_session, copies=4)

@@ -93,6 +93,7 @@ async def test_the_shops_own_form_is_taken(reader: AsyncClient, method: str) -> 
         ({"Origin": "https://shop.example.elsewhere.example"}, False),
         ({"Origin": "https://shop.example:8443"}, False),
         ({"Origin": "null"}, False),
+        ({"Origin": "http://[::"}, False),
     ],
 )
 async def test_where_a_form_comes_from(

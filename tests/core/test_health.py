@@ -1,27 +1,62 @@
 """Readiness: the database answers, and its schema is that of the release."""
 
+import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import httpx
 import pytest
 from httpx import AsyncClient
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy import make_url
 
-from app.core.deps import get_db
+from app.core import health
+from app.core.config import Settings
 from app.db.migrations import current_revision, head_revision
-from app.db.session import session_scope
-from app.main import app
-from tests.factories import terminate_backend
+from app.db.session import AsyncSessionLocal, create_engine, session_scope
 from tests.live import live_shop
 from tests.servers import run_alembic
 
+NO_ANSWER = {"status": "not ready", "reasons": ["The database does not answer."]}
 
-async def test_a_database_without_our_schema_is_not_ready(
-    client: AsyncClient, db_session: AsyncSession
-) -> None:
-    assert await current_revision(db_session) is None
+
+class Wire:
+    """Carries bytes to the tests' database server, until it is cut without a word to anybody."""
+
+    def __init__(self, database_url: str) -> None:
+        self.url = make_url(database_url)
+        self.whole = asyncio.Event()
+        self.whole.set()
+
+    async def carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError):
+            while data := await reader.read(65536):
+                await self.whole.wait()
+                writer.write(data)
+                await writer.drain()
+        writer.close()
+
+    async def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there, back = await asyncio.open_connection(self.url.host, self.url.port or 5432)
+        await asyncio.gather(self.carry(reader, back), self.carry(there, writer))
+
+
+@asynccontextmanager
+async def database(url: str) -> AsyncIterator[None]:
+    """Have the application use another database for the time of the block."""
+    before = AsyncSessionLocal.kw["bind"]
+    engine = create_engine(Settings(database_url=url))
+    AsyncSessionLocal.configure(bind=engine)
+    try:
+        yield
+    finally:
+        AsyncSessionLocal.configure(bind=before)
+        await engine.dispose()
+
+
+async def test_a_database_without_our_schema_is_not_ready(client: AsyncClient) -> None:
+    async with session_scope() as session:
+        assert await current_revision(session) is None
     response = await client.get("/health/ready")
     assert response.status_code == 503
     assert response.json() == {
@@ -30,14 +65,29 @@ async def test_a_database_without_our_schema_is_not_ready(
     }
 
 
-async def test_ready_at_the_newest_revision(client: AsyncClient, db_session: AsyncSession) -> None:
-    await db_session.execute(text("CREATE TABLE alembic_version (version_num text)"))
-    await db_session.execute(
-        text("INSERT INTO alembic_version VALUES (:revision)"), {"revision": head_revision()}
-    )
-    await db_session.commit()
-    response = await client.get("/health/ready")
+async def test_ready_at_the_newest_revision(client: AsyncClient, live_database: str) -> None:
+    async with database(live_database):
+        response = await client.get("/health/ready")
     assert (response.status_code, response.json()) == (200, {"status": "ready", "reasons": []})
+
+
+async def test_a_database_that_hangs_is_not_waited_for(
+    client: AsyncClient, live_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(health, "DEADLINE_SECONDS", 0.5)
+    wire = Wire(live_database)
+    server = await asyncio.start_server(wire.accept, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    cuttable = make_url(live_database).set(host="127.0.0.1", port=port)
+    async with database(cuttable.render_as_string(hide_password=False)):
+        assert (await client.get("/health/ready")).status_code == 200
+        wire.whole.clear()
+        async with asyncio.timeout(1.5):  # giving the connection up takes two seconds more
+            response = await client.get("/health/ready")
+        assert (response.status_code, response.json()) == (503, NO_ANSWER)
+        wire.whole.set()
+        assert (await client.get("/health/ready")).status_code == 200
+    server.close()
 
 
 @pytest.mark.parametrize("path", ["/health/ready", "/api/v1/books", "/"])
@@ -52,21 +102,13 @@ async def test_without_a_database_the_process_lives_and_says_so(
         assert response.status_code == 503
 
 
-async def test_a_connection_that_breaks_is_a_database_that_does_not_answer(
-    client: AsyncClient,
+async def test_a_database_that_is_away_does_not_answer(
+    client: AsyncClient, live_database: str
 ) -> None:
-    async def use_broken_session() -> AsyncIterator[AsyncSession]:
-        async with session_scope() as session:
-            await terminate_backend(session)
-            yield session
-
-    app.dependency_overrides[get_db] = use_broken_session
-    response = await client.get("/health/ready")
-    assert response.status_code == 503
-    assert response.json() == {
-        "status": "not ready",
-        "reasons": ["The database does not answer."],
-    }
+    nowhere = live_database.rpartition("/")[0] + "/there_is_no_such_database"
+    async with database(nowhere):
+        response = await client.get("/health/ready")
+    assert (response.status_code, response.json()) == (503, NO_ANSWER)
 
 
 async def test_alembic_knows_the_revision(live_database: str) -> None:

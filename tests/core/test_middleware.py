@@ -7,13 +7,21 @@ import pytest
 from httpx import ASGITransport, AsyncClient
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, StreamingResponse
 from starlette.types import Message, Receive, Scope, Send
 
 from app.core.config import Environment, Settings
 from app.core.exceptions import ErrorResponder
-from app.core.middleware import BodyGuard, BodyLimit, RequestContext, SecurityHeaders
+from app.core.middleware import (
+    BodyGuard,
+    BodyLimit,
+    HeadAsGet,
+    PrivateAnswers,
+    RequestContext,
+    SecurityHeaders,
+)
 from app.main import create_app
+from app.storefront.static import ONE_YEAR, static_url
 
 
 @pytest.mark.parametrize("path", ["/health", "/nonexistent", "/api/v1/cart", "/static/nothing"])
@@ -38,6 +46,74 @@ async def test_a_request_id_comes_back(client: AsyncClient) -> None:
     assert given.headers["X-Request-ID"] == "order-42.retry_1"
     forged = await client.get("/health", headers={"X-Request-ID": "a b\tc"})
     assert len(forged.headers["X-Request-ID"]) == 32
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [("/", 200), ("/health", 200), ("/api/v1/books", 200), ("/nonexistent", 404), ("/cart/x", 404)],
+)
+async def test_head_is_answered_as_get_without_the_body(
+    client: AsyncClient, path: str, status: int
+) -> None:
+    client.cookies.set("csrf", "the length of a page must not depend on a token")
+    get, head = await client.get(path), await client.head(path)
+    assert (head.status_code, head.content) == (get.status_code, b"") == (status, b"")
+    assert head.headers["Content-Type"] == get.headers["Content-Type"]
+    assert head.headers["Content-Length"] == get.headers["Content-Length"]
+    assert int(head.headers["Content-Length"]) == len(get.content) > 0
+
+
+async def test_head_of_a_file_and_of_a_form(client: AsyncClient) -> None:
+    path = static_url("shop.css")
+    get, head = await client.get(path), await client.head(path)
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers["Content-Length"] == str(len(get.content))
+    assert (await client.head("/sign-out")).status_code == 405
+
+
+async def test_what_is_streamed_has_no_body_either() -> None:
+    async def stream(scope: Scope, receive: Receive, send: Send) -> None:
+        await StreamingResponse(trickle(3, 0))(scope, receive, send)
+
+    transport = ASGITransport(app=HeadAsGet(stream))
+    async with AsyncClient(transport=transport, base_url="http://test") as client:
+        head = await client.head("/")
+        assert (head.status_code, head.content) == (200, b"")
+        assert (await client.get("/")).content == b"xxx"
+
+
+@pytest.mark.parametrize("path", ["/books/", "/static", "/api/v1/books/"])
+async def test_no_redirect_repeats_the_host(client: AsyncClient, path: str) -> None:
+    response = await client.get(path, headers={"Host": "evil.example"})
+    assert response.status_code == 404
+    assert "location" not in response.headers
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "expected"),
+    [
+        ("/api/v1/books", {}, None),
+        ("/api/v1/books", {"Cookie": "csrf=x"}, None),
+        ("/api/v1/books", {"Authorization": "Bearer x"}, "no-store"),
+        ("/api/v1/cart", {"Authorization": "Bearer x"}, "no-store"),
+        ("/api/v1/books", {"Cookie": "session=x"}, "no-store"),
+        ("/api/v1/books", {"Cookie": "cart=x"}, "no-store"),
+        ("/api/v1/auth/login", {}, "no-store"),
+        (static_url("shop.css"), {"Cookie": "session=x"}, ONE_YEAR),
+    ],
+)
+async def test_what_is_of_one_reader_is_kept_by_no_cache(
+    client: AsyncClient, path: str, headers: dict[str, str], expected: str | None
+) -> None:
+    response = await client.get(path, headers=headers)
+    assert response.headers.get("Cache-Control") == expected
+
+
+async def test_cookies_over_https_are_of_one_reader_too() -> None:
+    app = create_app(Settings(env=Environment.TEST, public_url="https://books.example"))
+    async with AsyncClient(transport=ASGITransport(app=app), base_url="https://test") as client:
+        response = await client.get("/health", headers={"Cookie": "__Host-session=x"})
+    assert response.headers["Cache-Control"] == "no-store"
 
 
 async def app_that_reads(scope: Scope, receive: Receive, send: Send) -> None:
@@ -138,6 +214,8 @@ async def test_other_protocols_pass_untouched(kind: str) -> None:
         raise AssertionError("nothing failed")
 
     guard = BodyGuard(inner, max_bytes=1, deadline_seconds=1)
-    app = SecurityHeaders(RequestContext(guard, on_unforeseen=never), over_https=False)
+    context = RequestContext(HeadAsGet(guard), on_unforeseen=never)
+    private = PrivateAnswers(context, cookies=(), paths=())
+    app = SecurityHeaders(private, over_https=False)
     await app({"type": kind}, receive, send)
     assert seen == [kind]

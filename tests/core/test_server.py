@@ -100,6 +100,25 @@ async def test_a_request_in_flight_outlives_the_stop(live_database: str, tmp_pat
         assert await asyncio.to_thread(shop.server.process.wait, 30) == 0
 
 
+async def test_a_client_that_goes_away_is_no_fault_of_ours(
+    live_database: str, tmp_path: Path
+) -> None:
+    head = b"POST /sign-in HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n"
+    form = b"Content-Type: application/x-www-form-urlencoded\r\n\r\nemail="
+    with live_shop(live_database, tmp_path, workers=1) as shop:
+        _, writer = await asyncio.open_connection("127.0.0.1", shop.port)
+        writer.write(head + form)
+        await writer.drain()
+        await asyncio.sleep(0.5)
+        writer.close()
+        await asyncio.sleep(0.5)
+    lines = [json.loads(line) for line in shop.server.output().splitlines() if "{" in line]
+    ours = [line for line in lines if line.get("path") == "/sign-in"]
+    assert [line["event"] for line in ours] == ["client went away", "request"]
+    assert {line["level"] for line in ours} == {"info"}
+    assert "Traceback" not in shop.server.output()
+
+
 async def until_refused(port: int) -> None:
     """Wait until nobody listens on the port."""
     while True:

@@ -97,6 +97,8 @@ async def test_an_order_is_confirmed_by_one_mail(committed: AsyncSession) -> Non
     assert mail.subject == "Your order ABCDE-FGHJK at Bookstore"
     assert "2 x Emma, Jane Austen: $19.98" in mail.body_text
     assert "Ada <Lovelace>" in mail.body_text
+    assert "\nUnited Kingdom\n" in mail.body_text
+    assert "United Kingdom." in mail.body_html
     assert "Ada &lt;Lovelace&gt;" in mail.body_html
     jobs = await committed.execute(
         text("SELECT args FROM procrastinate_jobs WHERE task_name = 'notifications.send_mail'")
@@ -225,6 +227,7 @@ async def test_a_mail_is_handed_over_once_and_marked(
     await committed.refresh(mail)
     assert mail.sent_at is not None
     (file,) = tmp_path.iterdir()
+    assert file.stat().st_mode & 0o777 == 0o600
     message = message_from_bytes(file.read_bytes(), policy=default)
     assert message["Subject"] == "Émile is back at Bookstore"
     assert message["Message-ID"] == mail.message_id

@@ -246,6 +246,51 @@ async def test_a_form_points_to_the_field_in_error(
     assert 'value="Ada Lovelace"' in refused.text
 
 
+async def fill_basket_and_check_out(browser: Browser, db_session: AsyncSession) -> None:
+    book = await make_book(db_session)
+    await browser.sign_up()
+    await browser.go(f"/books/{book.id}")
+    await browser.send("/cart/items", book_id=str(book.id), quantity="1")
+    await browser.go("/checkout")
+
+
+async def test_a_country_that_is_none_is_refused(
+    browser: Browser, db_session: AsyncSession
+) -> None:
+    await fill_basket_and_check_out(browser, db_session)
+    for country in ("XX", "EU", "gb", "Germany"):
+        refused = await browser.send("/checkout", **{**ADDRESS, "country": country})
+        assert refused.status_code == 422
+        assert "Please choose a country." in refused.text
+    strange = await browser.send("/checkout", **{**ADDRESS, "city": "Lon\x07don"})
+    assert "Please leave out characters that nobody can see." in strange.text
+    assert (await db_session.scalars(select(Order))).all() == []
+
+
+async def test_a_payment_that_is_no_card_is_refused(
+    browser: Browser, db_session: AsyncSession
+) -> None:
+    await fill_basket_and_check_out(browser, db_session)
+    refused = await browser.send("/checkout", payment_token="x" * 201, **ADDRESS)
+    assert refused.status_code == 422
+    assert "Please enter at most 200 characters." in refused.text
+    assert (await db_session.scalars(select(Order))).all() == []
+
+
+async def test_a_checkout_whose_key_is_broken_gets_another(
+    browser: Browser, db_session: AsyncSession
+) -> None:
+    await fill_basket_and_check_out(browser, db_session)
+    refused = await browser.send("/checkout", checkout_key="broken", **ADDRESS)
+    assert refused.status_code == 422
+    assert "Please look it over and send it once more." in refused.text
+    assert 'value="broken"' not in refused.text
+    assert (await db_session.scalars(select(Order))).all() == []
+    both = await browser.send("/checkout", checkout_key="broken", **{**ADDRESS, "city": ""})
+    assert "Please check the fields marked below." in both.text
+    assert (await browser.send("/checkout", **ADDRESS)).status_code == 303
+
+
 async def test_checkout_of_an_empty_basket_leads_to_it(browser: Browser) -> None:
     await browser.sign_up()
     response = await browser.go("/checkout")

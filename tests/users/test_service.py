@@ -238,7 +238,7 @@ def test_an_address_has_one_spelling(address: str) -> None:
 
 @pytest.mark.parametrize(
     "address",
-    ["ADA@EXAMPLE.COM", "ÉCOLE@example.com", "İSTANBUL@example.com", "ΣΊΣΥΦΟΣ@example.com"],
+    ["ADA@EXAMPLE.COM", "ada@EXÄMPLE.com", "ada@ΣΊΣΥΦΟΣ.com"],
 )
 async def test_the_database_agrees_on_lower_case(db_session: AsyncSession, address: str) -> None:
     stored = normalize_email(address)
@@ -246,3 +246,9 @@ async def test_the_database_agrees_on_lower_case(db_session: AsyncSession, addre
     await make_account(db_session, email=stored)
 
     assert (await db_session.scalars(select(User.email))).one() == stored
+
+
+def test_every_mail_server_can_deliver_to_an_address() -> None:
+    assert normalize_email("AB@exämple.com") == "ab@xn--exmple-cua.com"
+    with pytest.raises(ValueError, match="only the letters a to z before the @"):
+        normalize_email("jörg@example.com")

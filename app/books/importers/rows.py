@@ -105,7 +105,7 @@ class _RefusedError(Exception):
 def _sentence(error: ErrorDetails) -> str:
     sentence = SENTENCES.get(error["type"])
     if sentence is None:
-        return error["msg"].removeprefix("Value error, ")
+        return error["msg"].removeprefix("Value error, ").removesuffix(".")
     return sentence.format_map(error["ctx"])
 
 

@@ -52,6 +52,9 @@ async def checkout(
 
     Send an ``Idempotency-Key`` of your own and repeat the request with it as often as you like:
     it is one order and one charge.
+
+    Test cards: 4242424242424242 is approved, 4000000000000002 and 4000000000009995 are declined,
+    4000000000000044 is never answered.
     """
     order = await place_order(
         session,

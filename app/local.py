@@ -1,4 +1,4 @@
-"""The shop on one's own machine: its database, its secret, and a stocked catalogue."""
+"""The shop on one's own machine: its database and its secret."""
 
 import contextlib
 import os
@@ -6,41 +6,24 @@ import secrets
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
 from dotenv import dotenv_values
 
-from app.books.importers.run import DEMO_CATALOGUE, import_csv
-from app.books.importers.sorting import ImportOptions
-from app.books.schemas import BookQuery
-from app.books.service import list_books
-from app.core.config import LOCAL_DIRECTORY, LOCAL_SETTINGS_FILE, get_settings
-from app.core.security import hash_password
+from app.core.config import LOCAL_DIRECTORY, LOCAL_SETTINGS_FILE
 from app.db.embedded import EmbeddedPostgres
-from app.db.session import session_scope, use_database
-from app.users.errors import EmailConflictError
-from app.users.service import create_admin, has_admin
+from app.db.session import use_database
 
 if sys.platform != "win32":
     import fcntl
 
 DATABASE_NAME = "bookstore_dev"
-ADMIN_EMAIL = "admin@example.com"
 TEMPORARY = LOCAL_DIRECTORY / "temporary"
 """There while the server runs only for the commands that use it: the last of them stops it."""
 
 USERS = LOCAL_DIRECTORY / "users.lock"
 """Locked, shared, by every command that uses the server."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class NewAdmin:
-    """An admin account that was just made; the password is kept nowhere."""
-
-    email: str
-    password: str
 
 
 def embedded_server() -> EmbeddedPostgres:
@@ -116,35 +99,3 @@ def write_local_settings(database_url: str) -> None:
     ) as file:
         file.write(f"DATABASE_URL={database_url}\nSECRET_KEY={secret}\n")
     Path(file.name).replace(LOCAL_SETTINGS_FILE)
-
-
-async def ensure_admin() -> NewAdmin | None:
-    """Make an admin account unless there is one; return it with its password, told only now.
-
-    Of several that start at once, one makes it.
-    """
-    async with session_scope() as session:
-        if await has_admin(session):
-            return None
-    password = "-".join(secrets.token_hex(2) for _ in range(4))
-    password_hash = await hash_password(password)
-    try:
-        async with session_scope() as session:
-            await create_admin(session, email=ADMIN_EMAIL, password_hash=password_hash)
-    except EmailConflictError:
-        return None
-    return NewAdmin(email=ADMIN_EMAIL, password=password)
-
-
-async def ensure_catalogue() -> int:
-    """Stock empty shelves with the demo catalogue; return how many books were taken."""
-    async with session_scope() as session:
-        if (await list_books(session, query=BookQuery(size=1))).items:
-            return 0
-    report = await import_csv(
-        DEMO_CATALOGUE,
-        mapping={},
-        options=ImportOptions(currency=get_settings().currency),
-        on_progress=lambda _: None,
-    )
-    return report.taken

@@ -1,6 +1,7 @@
 """The command line, as its user meets it."""
 
 import asyncio
+import gzip
 import os
 import re
 import signal
@@ -15,7 +16,8 @@ import pytest
 from sqlalchemy import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app import cli, local, server
+from app import local, server
+from app.commands import demo
 from app.db.embedded import EmbeddedPostgres
 from tests.live import free_port, plain_url
 from tests.servers import PROJECT, drop_database, make_database, run_command
@@ -63,6 +65,8 @@ async def test_import_reports_and_writes_what_was_refused(
         (("import", "csv", "-", "--map", "title"), "does not say which column is what"),
         (("import", "csv", "-", "--default-price", "free"), "'free' is no price"),
         (("import", "csv", "-"), "bookstore: "),
+        (("import", "csv", "app"), "app is a folder: name a file in it."),
+        (("import", "csv", "/dev/null"), "The file is empty."),
         (("user", "reset-password", "nobody@example.com"), "There is no account"),
     ],
 )
@@ -154,7 +158,7 @@ async def test_a_report_that_cannot_be_written_is_one_sentence(live_database: st
         database_url=live_database,
         stdin=BOOKS,
     )
-    assert "bookstore: [Errno 2] No such file or directory: '/nowhere/refused.csv'" in output
+    assert "bookstore: /nowhere/refused.csv: No such file or directory." in output
 
 
 async def test_a_postgresql_that_does_not_start_is_one_sentence(tmp_path: Path) -> None:
@@ -185,7 +189,7 @@ async def test_a_postgresql_that_does_not_start_is_one_sentence(tmp_path: Path) 
 
 
 def test_a_shop_that_does_not_open_is_not_announced(capsys: pytest.CaptureFixture[str]) -> None:
-    cli._announce(f"http://127.0.0.1:{free_port()}", None, patience=0.0)
+    demo._announce(f"http://127.0.0.1:{free_port()}", None, patience=0.0)
     printed = capsys.readouterr()
     assert "is open" not in printed.out
     assert "The shop does not answer at http://127.0.0.1:" in printed.err
@@ -372,6 +376,65 @@ async def test_the_database_that_comes_along(tmp_path: Path) -> None:
 
 async def test_psql_is_not_opened_on_somebody_elses_server(live_database: str) -> None:
     assert "DATABASE_URL is set" in await run_badly("db", "shell", database_url=live_database)
+
+
+@pytest.mark.parametrize(
+    ("password", "words"),
+    [
+        (b"x" * 3000, "A password has at most"),
+        (b"a long\0password", "A password has no control characters."),
+        (b"\xff\xfe long enough", "The password is not UTF-8."),
+    ],
+)
+async def test_a_password_that_could_not_sign_in_is_refused(
+    live_database: str, password: bytes, words: str
+) -> None:
+    arguments = ("user", "create-admin", "a@example.com")
+    assert words in await run_badly(*arguments, database_url=live_database, stdin=password + b"\n")
+    assert "may run the shop" in await run_command(
+        *arguments, database_url=live_database, stdin=b"a long password\r\n"
+    )
+
+
+async def test_a_damaged_gzip_fails_after_what_could_be_read(
+    live_database: str, tmp_path: Path
+) -> None:
+    rows = b"".join(b",Book %d,Ada %d,1.00\n" % (number, number) for number in range(5000))
+    file = tmp_path / "books.csv.gz"
+    whole = gzip.compress(b"isbn13,title,author,price\n" + rows)
+    file.write_bytes(whole[: len(whole) // 2])
+    output = await run_badly("import", "csv", str(file), database_url=live_database)
+    assert re.search(r"taken\s+[1-9]", output)
+    assert "bookstore: The compressed file is damaged" in output
+
+
+async def test_a_pipe_is_read_and_nothing_reaches_the_terminal_raw(
+    live_database: str, tmp_path: Path
+) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writing = asyncio.to_thread(pipe.write_bytes, BOOKS + b"9780000000000,\x1b[31mred,x,1.00,1\n")
+    output, _ = await asyncio.gather(
+        run_command("import", "csv", str(pipe), database_url=live_database), writing
+    )
+    assert re.search(r"taken\s+1\b", output)
+    assert "\x1b" not in output
+
+
+async def test_a_report_is_refused_before_the_import(live_database: str, tmp_path: Path) -> None:
+    file = tmp_path / "books.csv"
+    file.write_bytes(BOOKS)
+    arguments = ("import", "csv", str(file))
+    await run_badly(*arguments, "--report", str(tmp_path), database_url=live_database)
+    assert re.search(r"taken\s+1\b", await run_command(*arguments, database_url=live_database))
+
+
+async def test_version_loads_no_framework() -> None:
+    script = "import sys, app.cli; print({'fastapi', 'sqlalchemy', 'alembic'} & set(sys.modules))"
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", script, cwd=PROJECT, stdout=asyncio.subprocess.PIPE
+    )
+    assert (await process.communicate())[0] == b"set()\n"
 
 
 async def test_version(live_database: str) -> None:

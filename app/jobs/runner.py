@@ -4,7 +4,7 @@ import asyncio
 import logging
 import signal
 import time
-from collections.abc import Coroutine, Sequence
+from collections.abc import Awaitable, Sequence
 from typing import Any
 
 import procrastinate
@@ -24,6 +24,9 @@ log = structlog.get_logger(__name__)
 RECONNECT_SECONDS = 2.0
 CONNECT_TIMEOUT_SECONDS = 10.0
 MAX_CONNECTIONS = 3
+ASK_AGAIN_SECONDS = 0.1
+"""How soon a task that was told to end, and goes on, is told again."""
+
 LIBPQ_OPTIONS = {"ssl": "sslmode", "host": "host", "port": "port"}
 """What asyncpg's URL and libpq's both can say, and how libpq calls it."""
 
@@ -120,14 +123,14 @@ class Lane:
         log.info("worker started", queue=self._queue, concurrency=self._concurrency)
         while not stop.is_set():
             try:
-                await _until(stop, self._serve())
+                await self._serve(stop)
             except Exception as error:  # noqa: BLE001 (whatever broke, the queue must be served)
                 log.warning("worker starts again", error=_root(error))
             await _until(stop, asyncio.sleep(RECONNECT_SECONDS))
         log.info("worker stopped", queue=self._queue)
 
-    async def _serve(self) -> None:
-        """Work on one set of connections until something breaks; cancelled, end in good order."""
+    async def _serve(self, stop: asyncio.Event) -> None:
+        """Work on one set of connections until ``stop`` is set or something breaks."""
         app = self._new_app()
         worker = QueueWorker(
             app,
@@ -144,11 +147,11 @@ class Lane:
         )
         sweeping = asyncio.create_task(self._sweep_forever(worker))
         try:
-            await app.open_async()
-            await worker.run()  # type: ignore[no-untyped-call] # it has no annotation
+            await _until(stop, app.open_async())
+            if not stop.is_set():
+                await _work_until(stop, worker)
         finally:
-            sweeping.cancel()
-            await asyncio.gather(sweeping, return_exceptions=True)
+            await _end(sweeping)
             await app.close_async()
 
     def _new_app(self) -> procrastinate.App:
@@ -256,18 +259,53 @@ def libpq_url(url: str) -> str:
     return parsed.set(drivername="postgresql", query=query).render_as_string(hide_password=False)
 
 
-async def _until(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
+async def _until(stop: asyncio.Event, work: Awaitable[Any]) -> None:
     """Run the work until it ends or ``stop`` is set, which cancels it; wait for its end."""
-    working = asyncio.create_task(work)
+    working = asyncio.ensure_future(work)
+    try:
+        await _first(stop, working)
+    finally:
+        await _end(working)
+    _raise_failure(working)
+
+
+async def _work_until(stop: asyncio.Event, worker: QueueWorker) -> None:
+    """Run the worker until something breaks or ``stop`` is set; let it finish the jobs in hand."""
+    running = asyncio.create_task(worker.run())  # type: ignore[no-untyped-call] # no annotation
+    try:
+        await _first(stop, running)
+    finally:
+        while not running.done():
+            # Before its loop runs it hears only of a cancellation, which it may lose; from then
+            # on only of a stop, for a cancellation would end the jobs too.
+            if worker.run_task is None:
+                running.cancel()
+            else:
+                worker.stop()  # type: ignore[no-untyped-call] # no annotation
+            await asyncio.wait({running}, timeout=ASK_AGAIN_SECONDS)
+    _raise_failure(running)
+
+
+async def _first(stop: asyncio.Event, task: asyncio.Future[Any]) -> None:
+    """Wait until ``stop`` is set or the task is done."""
     stopping = asyncio.create_task(stop.wait())
     try:
-        await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({task, stopping}, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        working.cancel()
         stopping.cancel()
-        outcome, _ = await asyncio.gather(working, stopping, return_exceptions=True)
-    if isinstance(outcome, Exception):
-        raise outcome
+
+
+async def _end(task: asyncio.Future[Any]) -> None:
+    """Cancel a task until it is done: libraries catch cancellations, and may lose one."""
+    while not task.done():
+        task.cancel()
+        await asyncio.wait({task}, timeout=ASK_AGAIN_SECONDS)
+
+
+def _raise_failure(done: asyncio.Future[Any]) -> None:
+    """Raise what a task failed with, if it did and was not merely told to end."""
+    if not done.cancelled():
+        done.result()
 
 
 def _set_on_signal(stop: asyncio.Event) -> None:

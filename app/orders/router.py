@@ -59,6 +59,9 @@ async def checkout(
     it is one order, one charge and one answer. While the gateway is asked, a repetition is told
     409; an order that could not be decided in that time is answered as pending, with 202, until
     it is settled.
+
+    Test cards: 4242424242424242 is approved, 4000000000000002 and 4000000000009995 are declined,
+    4000000000000044 is never answered.
     """
     order = await place_order(
         session,

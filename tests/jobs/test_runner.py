@@ -1,5 +1,6 @@
 import asyncio
 import os
+import random
 import signal
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -8,10 +9,11 @@ from typing import Any
 import pytest
 from sqlalchemy import insert, make_url, text
 
+from app.core.config import Settings
 from app.jobs.models import OutboxEvent
 from app.jobs.outbox import publish
 from app.jobs.queue import Job, Priority, enqueue, parked, requeue
-from app.jobs.runner import libpq_url
+from app.jobs.runner import libpq_url, run_worker
 from tests.jobs.processes import Gate, Sessions, ask, run_count, until, worker_within
 from tests.jobs.sample_jobs import JOBS, SampleHappened, fail, hang, record, slow, tick
 from tests.jobs.sample_worker import QUICK
@@ -252,3 +254,20 @@ def test_url_is_put_as_libpq_wants_it() -> None:
         libpq_url("postgresql+asyncpg://u:p%40ss@host:5433/shop?ssl=require&timeout=5")
         == "postgresql://u:p%40ss@host:5433/shop?sslmode=require"
     )
+
+
+async def test_worker_ends_whenever_it_is_told_to(live_database: str, sessions: Sessions) -> None:
+    """Also while its libraries open their connections, when they may lose a cancellation."""
+    settings = Settings(database_url=live_database)
+    delays = random.Random(20)  # noqa: S311 (guards nothing)
+    for number in range(150):
+        stop = asyncio.Event()
+        worker = asyncio.create_task(
+            run_worker(JOBS, [], settings=settings, stop=stop, install_signal_handlers=False)
+        )
+        await asyncio.sleep(delays.uniform(0.0, 0.06))
+        stop.set()
+        ended, _ = await asyncio.wait({worker}, timeout=30)
+        assert ended == {worker}, f"start {number} goes on"
+        worker.result()
+    assert await ask(sessions, WORKERS) == 0

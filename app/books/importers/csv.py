@@ -44,6 +44,8 @@ class BrokenRecord:
 
     line: int
     reason: str
+    ends_file: bool = False
+    """Whether nothing after it can be read."""
 
 
 class CountingReader(io.RawIOBase):
@@ -151,7 +153,9 @@ def _read(lines: _Lines, header: str) -> Iterator[Record | BrokenRecord]:
                 f"{csv.field_size_limit():,} characters: is a quotation mark not closed?",
             )
         except DAMAGED_GZIP:
-            yield BrokenRecord(lines.number + 1, "From here on the compressed file is damaged.")
+            yield BrokenRecord(
+                lines.number + 1, "From here on the compressed file is damaged.", ends_file=True
+            )
             return
         else:
             if lines.is_too_long:

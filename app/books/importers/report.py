@@ -88,6 +88,8 @@ class ImportReport:
     """What each column of the file was taken for."""
 
     unused_columns: tuple[str, ...] = ()
+    is_cut_short: bool = False
+    """Whether the file was damaged in such a way that its rest could not be read."""
 
     def refuse(self, refusal: Refusal) -> None:
         """Count a refused row, and keep the reason."""

@@ -2,13 +2,14 @@
 
 import asyncio
 import os
+import stat
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
 from app.books.importers.columns import plan_columns
-from app.books.importers.csv import CountingReader, Record, read_records
+from app.books.importers.csv import BrokenRecord, CountingReader, Record, read_records
 from app.books.importers.errors import ImportFileError
 from app.books.importers.load import import_rows
 from app.books.importers.report import ImportReport, Progress
@@ -48,7 +49,7 @@ async def import_csv(
         report.columns, report.unused_columns = plan.meanings, plan.unused
         reader = RowReader(plan, currency=options.currency)
         await import_rows(
-            map(reader.read, records),
+            map(reader.read, _watched(records, report)),
             options=options,
             report=report,
             on_batch=lambda: on_progress(Progress(counter.bytes_read, bytes_total, report.rows)),
@@ -56,11 +57,22 @@ async def import_csv(
     return report
 
 
+def _watched(
+    records: Iterator[Record | BrokenRecord], report: ImportReport
+) -> Iterator[Record | BrokenRecord]:
+    """Pass the records on, and note in the report if the file breaks off."""
+    for record in records:
+        if isinstance(record, BrokenRecord) and record.ends_file:
+            report.is_cut_short = True
+        yield record
+
+
 @contextmanager
 def _opened(source: Path | BinaryIO) -> Iterator[tuple[BinaryIO, int | None]]:
     """Yield a stream and its length in bytes, as far as that can be known."""
     if isinstance(source, Path):
         with source.open("rb") as file:
-            yield file, os.fstat(file.fileno()).st_size
+            status = os.fstat(file.fileno())
+            yield file, status.st_size if stat.S_ISREG(status.st_mode) else None
     else:
         yield source, None

@@ -106,7 +106,8 @@ def test_a_damaged_gzip_file_is_read_as_far_as_it_goes() -> None:
     *good, last = read(packed[: len(packed) // 2])
     assert all(isinstance(record, Record) for record in good)
     assert len(good) > 1_000
-    assert last == BrokenRecord(len(good) + 1, "From here on the compressed file is damaged.")
+    damage = "From here on the compressed file is damaged."
+    assert last == BrokenRecord(len(good) + 1, damage, ends_file=True)
 
 
 @pytest.mark.parametrize(

@@ -270,4 +270,6 @@ async def test_worker_ends_whenever_it_is_told_to(live_database: str, sessions: 
         ended, _ = await asyncio.wait({worker}, timeout=30)
         assert ended == {worker}, f"start {number} goes on"
         worker.result()
-    assert await ask(sessions, WORKERS) == 0
+    assert (
+        await ask(sessions, "SELECT count(*) FROM procrastinate_jobs WHERE status = 'doing'") == 0
+    )

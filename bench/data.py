@@ -30,6 +30,7 @@ OPENED = datetime(2024, 1, 1, tzinfo=UTC)
 
 BOOKS_PER_WORK = 1.25
 BOOKS_PER_AUTHOR = 4
+PUBLISHERS = 400
 COPIES = 1_000_000_000
 RARE_WORDS = 8_000
 PAST_ORDERS = 20_000
@@ -76,6 +77,7 @@ class _Catalogue:
     contributors: list[tuple[Any, ...]] = field(default_factory=list)
     works: list[tuple[Any, ...]] = field(default_factory=list)
     contributions: list[tuple[Any, ...]] = field(default_factory=list)
+    publishers: list[tuple[Any, ...]] = field(default_factory=list)
     books: list[tuple[Any, ...]] = field(default_factory=list)
     stock: list[tuple[Any, ...]] = field(default_factory=list)
 
@@ -85,7 +87,8 @@ COLUMNS = {
     "works": "id title author series series_number description genre_id first_published"
     " popularity rating_sum rating_count",
     "contributions": "work_id position contributor_id role",
-    "books": "id work_id isbn format publisher language pages publish_date publish_year price"
+    "publishers": "id name",
+    "books": "id work_id isbn format publisher_id language pages publish_date publish_year price"
     " currency cover_image_url created_at",
     "stock": "book_id received on_hand",
 }
@@ -264,6 +267,10 @@ def _make_catalogue(book_count: int) -> _Catalogue:
         catalogue.contributions += [
             (work_id, position, person, "author") for position, (person, _) in enumerate(people)
         ]
+    catalogue.publishers += [
+        (number, f"{names[number % len(names)].split()[-1]} Press {number}")
+        for number in range(1, PUBLISHERS + 1)
+    ]
     for book_id in range(1, book_count + 1):
         published = EPOCH + timedelta(days=chance.randrange(27_000))
         work_id = book_id if book_id <= work_count else chance.randint(1, work_count)
@@ -273,7 +280,7 @@ def _make_catalogue(book_count: int) -> _Catalogue:
                 work_id,
                 _isbn(book_id),
                 chance.choice(FORMATS),
-                f"{chance.choice(names).split()[-1]} Press",
+                chance.randint(1, PUBLISHERS),
                 "en",
                 chance.randint(80, 900),
                 published,

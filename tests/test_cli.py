@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app import local, server
 from app.commands import demo
 from app.db.embedded import EmbeddedPostgres
+from tests.books.onix.messages import IDENTIFIED, ROOT_30
 from tests.live import free_port, plain_url
 from tests.servers import PROJECT, drop_database, make_database, run_command
 
@@ -58,9 +59,33 @@ async def test_import_reports_and_writes_what_was_refused(
     assert re.search(r"unchanged\s+1\b", second)
 
 
+async def test_feeds_are_imported_one_after_the_other(live_database: str, tmp_path: Path) -> None:
+    feed = f"{ROOT_30}<Product>{IDENTIFIED}</Product>{{}}</ONIXMessage>"
+    one, two, three = (tmp_path / name for name in ("one.xml", "two.xml", "three.xml"))
+    one.write_text(feed.format("<Product><RecordReference>r2</RecordReference>"))
+    two.write_text(feed.format(""))
+    three.write_text("no feed at all")
+    report = tmp_path / "report.csv"
+    files = [str(file) for file in (one, two)]
+    printed = await run_command(
+        "import", "onix", *files, "--report", str(report), database_url=live_database
+    )
+    assert re.search(r"one\.xml\s+rows\s+2\b", printed)
+    assert re.search(r"refused\s+2\b", printed)
+    assert re.search(r"two\.xml\s+rows\s+1\b", printed)
+    rows = report.read_text(encoding="utf-8-sig").splitlines()
+    assert rows[0] == "file,outcome,line,reference,reason"
+    assert len(rows) == 4
+    assert rows[3].startswith(f"{two},refused,1,r1,")
+    refusal = await run_badly("import", "onix", str(three), files[1], database_url=live_database)
+    assert re.search(r"rows\s+1\b", refusal)
+    assert f"bookstore: {three}: This is no ONIX message" in refusal
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
+        (("import", "onix", "nowhere.xml"), "There is no file nowhere.xml."),
         (("import", "csv", "nowhere.csv"), "There is no file nowhere.csv."),
         (("import", "csv", "-", "--map", "title"), "does not say which column is what"),
         (("import", "csv", "-", "--default-price", "free"), "'free' is no price"),

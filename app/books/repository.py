@@ -15,6 +15,7 @@ from sqlalchemy import (
     cast,
     delete,
     func,
+    literal,
     or_,
     select,
     true,
@@ -30,6 +31,9 @@ from app.books.models import (
     Contributor,
     ContributorRole,
     Genre,
+    Publisher,
+    Series,
+    SeriesMembership,
     Stock,
     Work,
 )
@@ -94,7 +98,7 @@ class BookFilter:
 
     def apply(self, statement: AnySelect) -> AnySelect:
         """Return the statement over books and works with the filter's conditions."""
-        statement = statement.where(Book.deleted_at.is_(None))
+        statement = statement.where(Book.is_sold)
         if self.book_ids is not None:
             statement = statement.where(among(Book.id, self.book_ids))
         if self.isbn is not None:
@@ -166,7 +170,7 @@ def _works_by_best_edition() -> AnySelect:
     best = (
         select(edition.id)
         .join(copies, copies.book_id == edition.id)
-        .where(edition.work_id == Work.id, edition.deleted_at.is_(None))
+        .where(edition.work_id == Work.id, edition.is_sold)
         .order_by((copies.on_hand > 0).desc(), edition.id)
         .limit(1)
         .lateral("best")
@@ -227,22 +231,40 @@ async def list_genre_shelves(
     return (await session.execute(statement)).all()
 
 
-async def find_book(session: AsyncSession, book_id: int) -> AnyRow | None:
-    """Return a book that is sold, with its publication and its genre."""
+async def find_book(
+    session: AsyncSession, book_id: int, *, with_unpriced: bool = False
+) -> AnyRow | None:
+    """Return a book that is sold, or just not deleted, with its publication and its genre."""
+    imprint = aliased(Publisher)
     statement = (
         _summaries()
         .add_columns(
             Book.work_id,
-            Book.publisher,
+            Book.gtin,
+            Publisher.name.label("publisher"),
+            imprint.name.label("imprint"),
             Book.language,
+            Work.original_language,
+            Book.edition_statement,
             Book.pages,
+            Book.minutes,
+            Book.height_mm,
+            Book.width_mm,
+            Book.thickness_mm,
+            Book.weight_g,
+            Book.publish_date_precision,
+            Book.on_sale_date,
+            Work.short_description,
+            Work.table_of_contents,
             Book.created_at,
             Book.updated_at,
             Genre.name.label("genre_name"),
             Genre.slug.label("genre_slug"),
         )
         .outerjoin(Genre, Genre.id == Work.genre_id)
-        .where(Book.id == book_id, Book.deleted_at.is_(None))
+        .outerjoin(Publisher, Publisher.id == Book.publisher_id)
+        .outerjoin(imprint, imprint.id == Book.imprint_id)
+        .where(Book.id == book_id, Book.deleted_at.is_(None) if with_unpriced else Book.is_sold)
     )
     return (await session.execute(statement)).one_or_none()
 
@@ -272,7 +294,7 @@ async def list_editions(
             (Stock.on_hand > 0).label("in_stock"),
         )
         .join(Stock)
-        .where(Book.work_id == work_id, Book.id != except_book_id, Book.deleted_at.is_(None))
+        .where(Book.work_id == work_id, Book.id != except_book_id, Book.is_sold)
         .order_by(Book.price, Book.id)
     )
     return (await session.execute(statement)).all()
@@ -293,7 +315,7 @@ async def list_offers(session: AsyncSession, *, book_ids: Collection[int]) -> Se
         )
         .join(Work)
         .join(Stock)
-        .where(among(Book.id, book_ids), Book.deleted_at.is_(None))
+        .where(among(Book.id, book_ids), Book.is_sold)
     )
     return (await session.execute(statement)).all()
 
@@ -389,6 +411,49 @@ async def set_authors(session: AsyncSession, *, work_id: int, names: Sequence[st
             ]
         )
     )
+
+
+async def set_first_series(session: AsyncSession, *, work_ids: Collection[int]) -> None:
+    """Make the works' first series what their display strings say; further ones stay."""
+    chosen = (among(Work.id, work_ids), Work.series.is_not(None))
+    titles = select(Work.series).where(*chosen).distinct().order_by(Work.series)
+    await session.execute(
+        insert(Series).from_select([Series.title], titles).on_conflict_do_nothing()
+    )
+    await session.execute(
+        delete(SeriesMembership).where(
+            among(SeriesMembership.work_id, work_ids), SeriesMembership.position == 0
+        )
+    )
+    members = (
+        select(Work.id, literal(0), Series.id, Work.series_number)
+        .join(Series, Series.title == Work.series)
+        .where(*chosen)
+    )
+    await session.execute(
+        insert(SeriesMembership).from_select(
+            ["work_id", "position", "series_id", "number"], members
+        )
+    )
+
+
+async def publisher_ids(session: AsyncSession, names: Collection[str]) -> dict[str, int]:
+    """Return the publishers' ids by name; who is not known is added.
+
+    New names are written in their order, so that two who bring the same ones do not deadlock.
+    """
+    ids = await _known_publisher_ids(session, names)
+    missing = sorted(set(names) - ids.keys())
+    if missing:
+        added = insert(Publisher).on_conflict_do_nothing()
+        await session.execute(added, [{"name": name} for name in missing])
+        ids |= await _known_publisher_ids(session, missing)
+    return ids
+
+
+async def _known_publisher_ids(session: AsyncSession, names: Collection[str]) -> dict[str, int]:
+    statement = select(Publisher.name, Publisher.id).where(Publisher.name.in_(names))
+    return dict((await session.execute(statement)).all())
 
 
 async def list_genres(session: AsyncSession) -> Sequence[Genre]:

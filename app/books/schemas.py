@@ -7,12 +7,15 @@ from typing import Annotated, Self
 
 from pydantic import ConfigDict, Field, computed_field, field_validator, model_validator
 
-from app.books.models import BookFormat, ContributorRole
+from app.books.codes import BookFormat, ContributorRole, DatePrecision
 from app.core.pagination import Page, PageQuery
 from app.core.schemas import EmptyAsNone, Id, Price, ReadModel, Text, WriteModel
 
 MAX_QUANTITY = 1_000_000
-MAX_PAGES = 2**15 - 1
+MAX_WEIGHT = 1_000_000
+
+SmallNumber = Annotated[int, Field(ge=1, le=2**15 - 1)]
+"""Pages, minutes, millimetres."""
 
 Line = Annotated[Text, Field(min_length=1, max_length=500)]
 """A title, a name: one line."""
@@ -162,12 +165,33 @@ class BookSummary(ReadModel):
 class BookRead(BookSummary):
     """A book with everything that its page shows."""
 
+    price: Annotated[  # type: ignore[assignment] # lists only show what has one
+        Decimal | None,
+        Field(examples=["12.99"], description="Null, for staff only, where it is not sold yet."),
+    ]
     work_id: int
     genre: GenreRead | None
     contributors: list[ContributorRead]
+    gtin: Annotated[str | None, Field(description="Of what is no book and has no ISBN.")]
     publisher: str | None
+    imprint: str | None
     language: str | None
+    original_language: str | None
+    edition_statement: str | None
     pages: int | None
+    minutes: Annotated[int | None, Field(description="How long an audiobook is.")]
+    height_mm: int | None
+    width_mm: int | None
+    thickness_mm: int | None
+    weight_g: int | None
+    publish_date_precision: Annotated[
+        DatePrecision, Field(description="Of `publish_date`: what is finer was not told.")
+    ]
+    on_sale_date: Annotated[
+        date | None, Field(description="The day before which no copy may leave the shop.")
+    ]
+    short_description: str | None
+    table_of_contents: str | None
     created_at: datetime
     updated_at: datetime
     editions: Annotated[
@@ -208,8 +232,19 @@ class BookDetails(WriteModel):
     cover_image_url: ImageUrl | None = None
     publish_date: date | None = None
     publisher: Line | None = None
+    imprint: Line | None = None
     language: LanguageTag | None = None
-    pages: Annotated[int, Field(ge=1, le=MAX_PAGES)] | None = None
+    original_language: LanguageTag | None = None
+    edition_statement: Line | None = None
+    pages: SmallNumber | None = None
+    minutes: SmallNumber | None = None
+    height_mm: SmallNumber | None = None
+    width_mm: SmallNumber | None = None
+    thickness_mm: SmallNumber | None = None
+    weight_g: Annotated[int, Field(ge=1, le=MAX_WEIGHT)] | None = None
+    on_sale_date: date | None = None
+    short_description: Prose | None = None
+    table_of_contents: Prose | None = None
 
 
 class BookCreate(BookDetails):

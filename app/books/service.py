@@ -13,6 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.books import repository, search, stock
+from app.books.codes import DatePrecision
 from app.books.errors import (
     BookNotFoundError,
     GenreConflictError,
@@ -46,8 +47,17 @@ SHOP_SHELVES: Sequence[tuple[str, ShelfSort]] = (
 )
 
 WORK_FIELDS = {
-    "title", "subtitle", "author", "series", "series_number", "description", "genre_id"
-}  # fmt: skip
+    "title",
+    "subtitle",
+    "author",
+    "series",
+    "series_number",
+    "short_description",
+    "description",
+    "table_of_contents",
+    "genre_id",
+    "original_language",
+}
 """What a book's schema tells about its work; everything else is the edition's."""
 
 ASCENDING_BY_NATURE = {BookSort.TITLE, BookSort.PRICE}
@@ -101,13 +111,15 @@ async def list_books(session: AsyncSession, *, query: BookQuery) -> BookPage:
     )
 
 
-async def get_book(session: AsyncSession, *, book_id: int) -> BookRead:
+async def get_book(session: AsyncSession, *, book_id: int, is_staff: bool = False) -> BookRead:
     """Return a book with its genre, its contributors and its work's other editions.
 
+    Staff also see what is not sold for want of a price.
+
     Raises:
-        BookNotFoundError: no such book, or no longer sold.
+        BookNotFoundError: no such book, or not sold.
     """
-    row = await repository.find_book(session, book_id)
+    row = await repository.find_book(session, book_id, with_unpriced=is_staff)
     if row is None:
         raise BookNotFoundError
     genre = (
@@ -139,6 +151,7 @@ async def create_book(session: AsyncSession, *, book: BookCreate, currency: str)
     work_values, book_values = _columns(book.model_dump())
     book_values["currency"] = currency
     async with _explained_conflicts(session):
+        await _name_publishers(session, book_values)
         book_id = await _restore(session, work_values, book_values)
         if book_id is None:
             work_id, book_id = await repository.insert_book(
@@ -146,7 +159,8 @@ async def create_book(session: AsyncSession, *, book: BookCreate, currency: str)
             )
             names = contributor_names(book.author)
             await repository.set_authors(session, work_id=work_id, names=names)
-    return await get_book(session, book_id=book_id)
+            await repository.set_first_series(session, work_ids=[work_id])
+    return await get_book(session, book_id=book_id, is_staff=True)
 
 
 async def update_book(session: AsyncSession, *, book_id: int, change: BookUpdate) -> BookRead:
@@ -160,8 +174,9 @@ async def update_book(session: AsyncSession, *, book_id: int, change: BookUpdate
     """
     work_values, book_values = _columns(change.model_dump(exclude_unset=True))
     async with _explained_conflicts(session):
+        await _name_publishers(session, book_values)
         await _update(session, book_id, work_values, book_values)
-    return await get_book(session, book_id=book_id)
+    return await get_book(session, book_id=book_id, is_staff=True)
 
 
 async def delete_book(session: AsyncSession, *, book_id: int, now: datetime) -> None:
@@ -181,7 +196,7 @@ async def set_stock(session: AsyncSession, *, book_id: int, quantity: int) -> Bo
         BookNotFoundError: no such book.
     """
     await stock.set_on_hand(session, book_id=book_id, quantity=quantity)
-    return await get_book(session, book_id=book_id)
+    return await get_book(session, book_id=book_id, is_staff=True)
 
 
 async def list_genres(session: AsyncSession) -> list[GenreRead]:
@@ -302,6 +317,7 @@ def _columns(fields: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]
     if "publish_date" in book:
         published = book["publish_date"]
         book["publish_year"] = published.year if published else None
+        book["publish_date_precision"] = DatePrecision.DAY
     return work, book
 
 
@@ -326,6 +342,15 @@ async def _update(
     if "author" in work:
         names = contributor_names(work["author"])
         await repository.set_authors(session, work_id=work_id, names=names)
+    if not work.keys().isdisjoint({"series", "series_number"}):
+        await repository.set_first_series(session, work_ids=[work_id])
+
+
+async def _name_publishers(session: AsyncSession, book: dict[str, Any]) -> None:
+    """Replace the names of publisher and imprint by their ids."""
+    named = {column: book.pop(column) for column in ("publisher", "imprint") if column in book}
+    ids = await repository.publisher_ids(session, [name for name in named.values() if name])
+    book |= {f"{column}_id": ids.get(name) for column, name in named.items()}
 
 
 @asynccontextmanager

@@ -2,9 +2,13 @@
 
 import asyncio
 import sys
+from collections.abc import Callable, Coroutine, Sequence
+from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
-from typing import Annotated, BinaryIO
+from typing import Annotated, Any, BinaryIO
+from zoneinfo import ZoneInfo
 
 import typer
 from pydantic import TypeAdapter, ValidationError
@@ -12,9 +16,11 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from app import local
-from app.books.importers.report import ImportReport, write_csv
+from app.books.importers.errors import ImportFileError
+from app.books.importers.onix.landing import FeedOptions
+from app.books.importers.report import ImportReport, write_csv, write_feed_csv
 from app.books.importers.report import Progress as ImportProgress
-from app.books.importers.run import import_csv
+from app.books.importers.run import import_csv, import_onix
 from app.books.importers.sorting import ImportOptions
 from app.books.schemas import MAX_QUANTITY
 from app.commands.terminal import err, fail, out, visible
@@ -23,7 +29,7 @@ from app.core.schemas import Price
 from app.db.session import dispose_engine
 
 app = typer.Typer(help="Bring books in.", no_args_is_help=True, add_completion=False)
-SHOWN_REFUSALS = 10
+SHOWN_LINES = 10
 
 
 @app.callback()
@@ -65,20 +71,16 @@ def import_csv_file(
         bookstore import csv - --map 'Titel=title' < list.csv
     """
     meanings = _read_mapping(mapping or [])
-    source = sys.stdin.buffer if file == "-" else Path(file)
-    if isinstance(source, Path) and source.is_dir():
-        fail(f"{file} is a folder: name a file in it.")
-    if isinstance(source, Path) and not source.exists():
-        fail(f"There is no file {file}.")
+    source = _source(file)
     price = _read_price(default_price)
-    if report is not None:
-        with report.open("a", encoding="utf-8"):
-            pass  # who asks for a report that cannot be written hears it before the import
+    _try_report(report)
     with local.local_database():
         options = ImportOptions(
             currency=get_settings().currency, default_price=price, default_stock=default_stock
         )
-        result = _with_progress(source, meanings, options)
+        result = _with_progress(
+            lambda show: import_csv(source, mapping=meanings, options=options, on_progress=show)
+        )
     _print_report(result)
     if report is not None:
         write_csv(result, report)
@@ -87,8 +89,104 @@ def import_csv_file(
         fail("The compressed file is damaged: what came before the damage was taken.")
 
 
+@app.command("onix")
+def import_onix_files(
+    files: Annotated[
+        list[str], typer.Argument(help="ONIX messages, plain or gzip; - for standard input.")
+    ],
+    report: Annotated[
+        Path | None, typer.Option(help="Write what was refused or noted to this CSV file.")
+    ] = None,
+) -> None:
+    """Take books from publishers' feeds: ONIX 3.1, 3.0 and 2.1, reference or short tags.
+
+    New books are added, known ones updated, deleted ones no longer sold. The same message again
+    changes nothing, nor does one that is older than what was taken before. A faulty record is
+    told with its line and the reason, and costs none of the others.
+
+    Prices are those for shoppers in COUNTRY, in CURRENCY. A book without one is in the catalogue
+    and is sold as soon as it has a price.
+
+    Refused records are counted and do not fail the import: the exit status is 0. It is 1 if one
+    of the files is no ONIX message.
+
+    Examples:
+        bookstore import onix feeds/*.xml --report report.csv
+
+        ssh publisher cat feed.xml.gz | bookstore import onix -
+    """
+    sources = {file: _source(file) for file in files}
+    _try_report(report)
+    reports: dict[str, ImportReport] = {}
+    unread: dict[str, str] = {}
+    with local.local_database():
+        settings = get_settings()
+        options = FeedOptions(
+            currency=settings.currency,
+            country=settings.country,
+            today=datetime.now(ZoneInfo(settings.time_zone)).date(),
+        )
+        for name, source in sources.items():
+            if len(sources) > 1:
+                out.print(visible(name), markup=False)
+            try:
+                reports[name] = _with_progress(
+                    partial(_import_feed, source=source, options=options)
+                )
+            except ImportFileError as error:
+                unread[name] = error.detail
+                out.print(f"  {error.detail}", markup=False)
+            else:
+                _print_report(reports[name])
+    if report is not None:
+        write_feed_csv(reports, report)
+        out.print(f"What was refused or noted is in {report}.", markup=False)
+    if unread:
+        fail("; ".join(f"{name}: {reason}" for name, reason in unread.items()))
+
+
+def _import_feed(
+    show: Callable[[ImportProgress], None], *, source: Path | BinaryIO, options: FeedOptions
+) -> Coroutine[Any, Any, ImportReport]:
+    return import_onix(source, options=options, on_progress=show)
+
+
+def _source(file: str) -> Path | BinaryIO:
+    """Return what a command's argument names: standard input, or something that can be read."""
+    if file == "-":
+        return sys.stdin.buffer
+    if Path(file).is_dir():
+        fail(f"{file} is a folder: name a file in it.")
+    if not Path(file).exists():
+        fail(f"There is no file {file}.")
+    return Path(file)
+
+
+def _try_report(report: Path | None) -> None:
+    """Let who asks for a report that cannot be written hear it before the import."""
+    if report is not None:
+        with report.open("a", encoding="utf-8"):
+            pass
+
+
 def _print_report(report: ImportReport) -> None:
     """Say what became of the rows, and what was done to them."""
+    _print_counts(report)
+    for kind, number in report.repairs.most_common():
+        out.print(f"  {kind.value}: {number:,}")
+        for example in report.examples.get(kind, [])[:1]:
+            before, after = example.repair.before, example.repair.after
+            out.print(f"    line {example.line}: {before!r} became {after!r}", markup=False)
+    refused = [(item.line, item.reference, item.reason) for item in report.refused[:SHOWN_LINES]]
+    _print_lines(refused, report.refused_total)
+    noted = [(item.line, item.reference, item.text) for item in report.notes[:SHOWN_LINES]]
+    _print_lines(noted, report.notes_total)
+    if report.unused_columns:
+        unused = visible(", ".join(report.unused_columns))
+        out.print(f"Columns that were not used: {unused}", markup=False)
+
+
+def _print_counts(report: ImportReport) -> None:
     table = Table(show_header=False, box=None)
     for words, number in (
         ("rows", report.rows),
@@ -98,22 +196,18 @@ def _print_report(report: ImportReport) -> None:
         ("refused", report.refused_total),
     ):
         table.add_row(words, f"{number:,}")
+    for words, number in (("deleted", report.deleted), ("older than known", report.outdated)):
+        if number:
+            table.add_row(words, f"{number:,}")
     out.print(table)
-    for kind, number in report.repairs.most_common():
-        out.print(f"  {kind.value}: {number:,}")
-        for example in report.examples.get(kind, [])[:1]:
-            before, after = example.repair.before, example.repair.after
-            out.print(f"    line {example.line}: {before!r} became {after!r}", markup=False)
-    for refusal in report.refused[:SHOWN_REFUSALS]:
-        words = f"  line {refusal.line}, {refusal.reference}: {refusal.reason}"
-        out.print(visible(words), markup=False)
-    if report.refused_total > SHOWN_REFUSALS:
-        out.print(
-            f"  and {report.refused_total - SHOWN_REFUSALS:,} more: --report writes them down"
-        )
-    if report.unused_columns:
-        unused = visible(", ".join(report.unused_columns))
-        out.print(f"Columns that were not used: {unused}", markup=False)
+
+
+def _print_lines(shown: Sequence[tuple[int, str, str]], total: int) -> None:
+    """Print the first lines of a list, and how many more there are."""
+    for line, reference, words in shown:
+        out.print(visible(f"  line {line}, {reference}: {words}"), markup=False)
+    if total > len(shown):
+        out.print(f"  and {total - len(shown):,} more: --report writes them down")
 
 
 def _read_mapping(words: list[str]) -> dict[str, str]:
@@ -135,8 +229,9 @@ def _read_price(text: str | None) -> Decimal | None:
 
 
 def _with_progress(
-    source: Path | BinaryIO, mapping: dict[str, str], options: ImportOptions
+    run: Callable[[Callable[[ImportProgress], None]], Coroutine[Any, Any, ImportReport]],
 ) -> ImportReport:
+    """Run an import, which is given what to call after every batch, behind a bar."""
     columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
     with Progress(*columns, console=err, transient=True) as progress:
         task = progress.add_task("Reading", total=None)
@@ -149,10 +244,10 @@ def _with_progress(
                 description=f"{state.rows:,} rows",
             )
 
-        async def run() -> ImportReport:
+        async def import_and_close() -> ImportReport:
             try:
-                return await import_csv(source, mapping=mapping, options=options, on_progress=show)
+                return await run(show)
             finally:
                 await dispose_engine()
 
-        return asyncio.run(run())
+        return asyncio.run(import_and_close())

@@ -70,6 +70,7 @@ class Settings(BaseSettings):
     shop_name: str = "Bookstore"
     public_url: str = "http://127.0.0.1:8000"
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "USD"
+    country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")] = "US"
     locale: str = "en_US"
     time_zone: str = "UTC"
 

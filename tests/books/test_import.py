@@ -28,7 +28,7 @@ from app.books.importers.report import (
 from app.books.importers.run import DEMO_CATALOGUE, import_csv
 from app.books.importers.sorting import NO_NAME, NO_PRICE, ImportOptions
 from app.books.isbn import parse_isbn
-from app.books.models import Book, Stock, Work
+from app.books.models import Book, Publisher, Stock, Work
 from app.core.clock import utc_now
 from app.db.base import Base
 from app.db.session import AsyncSessionLocal, session_scope
@@ -126,10 +126,15 @@ async def test_a_new_book_lands_whole() -> None:
     assert report.unused_columns == ("Shelf",)
     assert report.columns["RRP"] == "price"
     async with session_scope() as session:
-        book, work, copies = (
-            await session.execute(select(Book, Work, Stock).join(Book.work).join(Book.stock))
+        book, work, copies, publisher = (
+            await session.execute(
+                select(Book, Work, Stock, Publisher.name)
+                .join(Book.work)
+                .join(Book.stock)
+                .join(Book.publisher)
+            )
         ).one()
-    assert (book.isbn, book.format, book.publisher, book.language, book.pages) == (
+    assert (book.isbn, book.format, publisher, book.language, book.pages) == (
         "9780140447934", "hardback", "Penguin", "en", 541
     )  # fmt: skip
     assert (str(book.publish_date), book.publish_year) == ("1996-11-01", 1996)

@@ -8,6 +8,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from app.books import service
+from app.books.codes import DatePrecision
 from app.books.errors import (
     BookNotFoundError,
     GenreConflictError,
@@ -93,9 +94,22 @@ async def test_a_new_book_has_its_details_and_no_copies(db_session: AsyncSession
         "in_stock": False,
         "avg_rating": None,
         "review_count": 0,
+        "gtin": None,
         "publisher": "Ace",
+        "imprint": None,
         "language": "en",
+        "original_language": None,
+        "edition_statement": None,
         "pages": 304,
+        "minutes": None,
+        "height_mm": None,
+        "width_mm": None,
+        "thickness_mm": None,
+        "weight_g": None,
+        "publish_date_precision": DatePrecision.DAY,
+        "on_sale_date": None,
+        "short_description": None,
+        "table_of_contents": None,
         "contributors": [{"name": "Ursula K. Le Guin", "role": ContributorRole.AUTHOR}],
         "editions": [],
     }

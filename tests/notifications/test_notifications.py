@@ -47,7 +47,7 @@ async def make_order(session: AsyncSession) -> int:
         email="ada@example.com",
         status=OrderStatus.CONFIRMED,
         currency="USD",
-        total=book.price * 2,
+        total=Decimal("25.98"),
         shipping_address={
             "name": "Ada <Lovelace>",
             "street": "12 St James's Square",

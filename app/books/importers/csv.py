@@ -124,7 +124,7 @@ class _Lines:
             return "\n"
         if UNDECODABLE.search(line):
             self.is_recoded = True
-            return UNDECODABLE.sub(_as_windows_1252, line)
+            return UNDECODABLE.sub(as_windows_1252, line)
         return line
 
     def _skip_rest(self, line: str) -> None:
@@ -132,7 +132,8 @@ class _Lines:
             line = self._text.readline(MAX_LINE_CHARACTERS)
 
 
-def _as_windows_1252(match: re.Match[str]) -> str:
+def as_windows_1252(match: re.Match[str]) -> str:
+    """Return what bytes mean that ``surrogateescape`` has marked as no UTF-8."""
     return match[0].encode("utf-8", "surrogateescape").decode("cp1252", "replace")
 
 

@@ -23,7 +23,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute, aliased, selectinload
 from sqlalchemy.sql.dml import ReturningInsert
 
-from app.books import service, stock
+from app.books import repository, service, stock
 from app.books.importers.matching import find_matches, fold
 from app.books.importers.report import ImportReport, Refusal
 from app.books.importers.rows import BookRow, ImportedBook, People
@@ -56,7 +56,6 @@ WORK_FACTS = (
 )
 BOOK_FACTS = (
     "format",
-    "publisher",
     "language",
     "pages",
     "publish_date",
@@ -86,6 +85,22 @@ class Landing:
     def line(self) -> int:
         """Where the row begins in the file."""
         return self.row.line
+
+
+@dataclass(frozen=True)
+class Names:
+    """Ids of what rows name."""
+
+    genres: Mapping[str, int]
+    publishers: Mapping[str, int]
+
+    def of_work(self, book: ImportedBook) -> dict[str, int]:
+        """Return the columns of a work that are told by name."""
+        return {} if book.genre is None else {"genre_id": self.genres[book.genre]}
+
+    def of_book(self, book: ImportedBook) -> dict[str, int]:
+        """Return the columns of a book that are told by name."""
+        return {} if book.publisher is None else {"publisher_id": self.publishers[book.publisher]}
 
 
 async def import_rows(
@@ -155,12 +170,21 @@ async def land_rows(
     for row in rows:
         sorting.add(row)
     accepted = [*sorting.known.values(), *(new.row for new in sorting.new_books)]
-    genres = await _genre_ids(session, {row.book.genre for row in accepted if row.book.genre})
+    names = await _named(session, [row.book for row in accepted])
     return [
         *sorting.refusals,
-        *await _update_books(session, sorting.known, genres=genres, options=options),
-        *await _insert_books(session, sorting.new_books, genres=genres, options=options),
+        *await _update_books(session, sorting.known, names=names, options=options),
+        *await _insert_books(session, sorting.new_books, names=names, options=options),
     ]
+
+
+async def _named(session: AsyncSession, books: Sequence[ImportedBook]) -> Names:
+    return Names(
+        genres=await _genre_ids(session, {book.genre for book in books if book.genre}),
+        publishers=await repository.publisher_ids(
+            session, {book.publisher for book in books if book.publisher}
+        ),
+    )
 
 
 async def _genre_ids(session: AsyncSession, names: Collection[str]) -> dict[str, int]:
@@ -208,7 +232,7 @@ async def _insert_people(session: AsyncSession, people: Mapping[int, People]) ->
     ids = await _contributor_ids(session, people.values())
     contributions = []
     for work_id, roles in people.items():
-        named = [(role, name) for role in ContributorRole for name in roles.get(role, ())]
+        named = [(role, name) for role, names in roles.items() for name in names]
         contributions += [
             {"work_id": work_id, "position": position, "contributor_id": ids[name], "role": role}
             for position, (role, name) in enumerate(named)
@@ -220,7 +244,7 @@ async def _update_books(
     session: AsyncSession,
     rows: Mapping[int, BookRow],
     *,
-    genres: Mapping[str, int],
+    names: Names,
     options: ImportOptions,
 ) -> list[Landing | Refusal]:
     """Make known books, by id, what the rows say, and write nothing where they say nothing new."""
@@ -237,14 +261,21 @@ async def _update_books(
     results: list[Landing | Refusal] = []
     counts: dict[int, int] = {}
     people: dict[int, People] = {}
+    moved: list[int] = []
     for book, work, on_hand, is_oldest in await session.execute(statement):
         row = rows[book.id]
         if book.deleted_at is not None:
             results.append(Refusal(row.line, row.reference, REMOVED))
             continue
-        is_changed = _change(book, _facts(BOOK_FACTS, row.book) | _money(row.book, options))
+        is_changed = _change(
+            book,
+            _facts(BOOK_FACTS, row.book) | names.of_book(row.book) | _money(row.book, options),
+        )
         if is_oldest:
-            is_changed |= _change(work, _facts(WORK_FACTS, row.book) | _genre(row.book, genres))
+            series = (work.series, work.series_number)
+            is_changed |= _change(work, _facts(WORK_FACTS, row.book) | names.of_work(row.book))
+            if (work.series, work.series_number) != series:
+                moved.append(work.id)
             present = _people(work)
             wanted = {**present, **row.book.people}
             if wanted != present:
@@ -258,6 +289,9 @@ async def _update_books(
     if people:
         await session.execute(delete(Contribution).where(Contribution.work_id.in_(people)))
         await _insert_people(session, people)
+    if moved:
+        await session.flush()  # the series are read back from the works' rows
+        await repository.set_first_series(session, work_ids=moved)
     for book_id, quantity in sorted(counts.items()):
         await stock.set_on_hand(session, book_id=book_id, quantity=quantity)
     return results
@@ -276,10 +310,6 @@ def _money(book: ImportedBook, options: ImportOptions) -> dict[str, str]:
     return {} if book.price is None else {"currency": options.currency}
 
 
-def _genre(book: ImportedBook, genres: Mapping[str, int]) -> dict[str, int]:
-    return {} if book.genre is None else {"genre_id": genres[book.genre]}
-
-
 def _people(work: Work) -> People:
     people: dict[ContributorRole, tuple[str, ...]] = {}
     for contribution in work.contributions:
@@ -292,16 +322,17 @@ async def _insert_books(
     session: AsyncSession,
     books: Sequence[NewBook],
     *,
-    genres: Mapping[str, int],
+    names: Names,
     options: ImportOptions,
 ) -> list[Landing]:
     """Write the new books, and before them the works that they are the first editions of."""
     if not books:
         return []
-    await _insert_works(session, [new for new in books if new.makes_work], genres=genres)
+    await _insert_works(session, [new for new in books if new.makes_work], names=names)
     added = _insert_returning(Book.id)
     book_ids = await session.scalars(
-        added, [_book_values(new.row.book, options) | {"work_id": new.work.id} for new in books]
+        added,
+        [_book_values(new.row.book, names, options) | {"work_id": new.work.id} for new in books],
     )
     landings = [
         Landing(new.row, book_id, Outcome.TAKEN)
@@ -329,31 +360,35 @@ def _insert_returning(key: InstrumentedAttribute[int]) -> ReturningInsert[int]:
     return statement.execution_options(render_nulls=True)
 
 
-async def _insert_works(
-    session: AsyncSession, books: Sequence[NewBook], *, genres: Mapping[str, int]
-) -> None:
+async def _insert_works(session: AsyncSession, books: Sequence[NewBook], *, names: Names) -> None:
     """Write the works and who made them, and tell the works their ids."""
     if not books:
         return
     added = _insert_returning(Work.id)
-    work_ids = await session.scalars(added, [_work_values(new.row.book, genres) for new in books])
+    work_ids = await session.scalars(added, [_work_values(new.row.book, names) for new in books])
     people = {}
     for new, work_id in zip(books, work_ids, strict=True):
         new.work.id = work_id
         people[work_id] = new.row.book.people
     await _insert_people(session, people)
+    await repository.set_first_series(session, work_ids=people.keys())
 
 
-def _work_values(book: ImportedBook, genres: Mapping[str, int]) -> dict[str, Any]:
+def _work_values(book: ImportedBook, names: Names) -> dict[str, Any]:
     told = {name: getattr(book, name) for name in WORK_FACTS}
-    return told | {"popularity": book.popularity or 0, "genre_id": None} | _genre(book, genres)
+    return told | {"popularity": book.popularity or 0, "genre_id": None} | names.of_work(book)
 
 
-def _book_values(book: ImportedBook, options: ImportOptions) -> dict[str, Any]:
+def _book_values(book: ImportedBook, names: Names, options: ImportOptions) -> dict[str, Any]:
     told = {name: getattr(book, name) for name in BOOK_FACTS}
-    return told | {
-        "isbn": book.isbn,
-        "format": book.format or BookFormat.PAPERBACK,
-        "price": book.price or options.default_price,
-        "currency": options.currency,
-    }
+    return (
+        told
+        | {"publisher_id": None}
+        | names.of_book(book)
+        | {
+            "isbn": book.isbn,
+            "format": book.format or BookFormat.PAPERBACK,
+            "price": book.price or options.default_price,
+            "currency": options.currency,
+        }
+    )

@@ -40,10 +40,9 @@ AMOUNT = re.compile(
 )
 LAST_SEPARATOR = re.compile(r"[.,](?=[^.,]*$)")
 
-FORMATS = {
-    BookFormat.HARDBACK: ("hardback", "hardcover", "hb", "hbk", "hc", "cloth", "casebound"),
+FORMAT_NAMES = {
+    BookFormat.HARDBACK: ("hardcover", "hb", "hbk", "hc", "cloth", "casebound"),
     BookFormat.PAPERBACK: (
-        "paperback",
         "softcover",
         "softback",
         "pb",
@@ -51,13 +50,21 @@ FORMATS = {
         "trade paperback",
         "bc",
     ),
-    BookFormat.MASS_MARKET: ("mass market paperback", "mass market", "massmarket"),
-    BookFormat.BOARD_BOOK: ("board book", "boardbook"),
-    BookFormat.EBOOK: ("ebook", "e book", "epub", "pdf", "kindle", "kindle edition", "digital"),
-    BookFormat.AUDIOBOOK: ("audiobook", "audio book", "audio cd", "audio", "audible audio"),
-    BookFormat.OTHER: ("other",),
+    BookFormat.MASS_MARKET: ("mass market", "massmarket"),
+    BookFormat.BOARD_BOOK: ("boardbook",),
+    BookFormat.EBOOK: ("ebook", "epub", "pdf", "kindle", "kindle edition", "digital"),
+    BookFormat.AUDIOBOOK: ("audio book", "audio cd", "audio", "audible audio"),
+    BookFormat.SPIRAL_BOUND: ("spiral", "ring bound", "comb bound"),
+    BookFormat.BOX_SET: ("boxed set", "boxset", "set", "slipcase"),
+    BookFormat.JIGSAW: ("jigsaw puzzle", "puzzle"),
+    BookFormat.FILM: ("dvd", "blu ray"),
 }
-FORMATS_BY_NAME = {name: form for form, names in FORMATS.items() for name in names}
+"""What the trade calls a format besides its own name."""
+
+FORMATS_BY_NAME = {
+    **{value.replace("-", " "): value for value in BookFormat},
+    **{name: value for value, names in FORMAT_NAMES.items() for name in names},
+}
 
 
 def write_out_entities(text: str, repairs: list[Repair]) -> str:

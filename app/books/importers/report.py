@@ -2,7 +2,7 @@
 
 import csv
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -35,6 +35,10 @@ class RepairKind(StrEnum):
     GENRE_CUT = "Of several genres the first was kept"
     COVER_PLACEHOLDER = "A picture that stands for a missing cover was left out"
     LEFT_OUT = "A value that could not be read was left out"
+    ENCODING_DECLARED = "Text declared to be in another encoding was read as UTF-8"
+    CHARACTERS = "Characters that XML forbids were left out"
+    NUMBER = "A number that was not written as ONIX wants it was understood"
+    DATE_WRONG = "Of a date that does not exist only the month or the year was kept"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,15 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True)
+class Note:
+    """What a bookseller should know of a record that was imported."""
+
+    line: int
+    reference: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Progress:
     """How far an import is; ``bytes_total`` is unknown for a pipe, and of a gzip file packed."""
 
@@ -74,14 +87,22 @@ class Progress:
 
 @dataclass
 class ImportReport:
-    """The outcome: every row was taken (a new book), updated, unchanged or refused."""
+    """The outcome of every row or record.
+
+    It was taken (a new book), updated, unchanged, refused; or, of a feed, deleted (the book is no
+    longer sold) or outdated (something newer had been taken before).
+    """
 
     rows: int = 0
     taken: int = 0
     updated: int = 0
     unchanged: int = 0
+    deleted: int = 0
+    outdated: int = 0
     refused_total: int = 0
     refused: list[Refusal] = field(default_factory=list)
+    notes_total: int = 0
+    notes: list[Note] = field(default_factory=list)
     repairs: Counter[RepairKind] = field(default_factory=Counter)
     examples: dict[RepairKind, list[RepairExample]] = field(default_factory=dict)
     columns: dict[str, str] = field(default_factory=dict)
@@ -97,6 +118,12 @@ class ImportReport:
         if len(self.refused) < MAX_KEPT_REFUSALS:
             self.refused.append(refusal)
 
+    def remark(self, note: Note) -> None:
+        """Count a note, and keep it."""
+        self.notes_total += 1
+        if len(self.notes) < MAX_KEPT_REFUSALS:
+            self.notes.append(note)
+
     def note(self, line: int, repair: Repair) -> None:
         """Count a repair, and keep the first few of its kind as examples."""
         self.repairs[repair.kind] += 1
@@ -106,12 +133,22 @@ class ImportReport:
 
 
 def write_csv(report: ImportReport, path: Path) -> None:
-    """Write refusals and examples of repairs to a file that spreadsheets open without harm."""
+    """Write refusals, notes and examples of repairs to a file that is harmless in spreadsheets."""
     with path.open("w", newline="", encoding="utf-8-sig", errors="replace") as file:
         writer = csv.writer(file)
         writer.writerow(["outcome", "line", "reference", "reason"])
         for outcome, line, *texts in _rows(report):
             writer.writerow([outcome, line, *map(neutralise, texts)])
+
+
+def write_feed_csv(reports: Mapping[str, ImportReport], path: Path) -> None:
+    """Write the same for several files, by name, with the file in front."""
+    with path.open("w", newline="", encoding="utf-8-sig", errors="replace") as file:
+        writer = csv.writer(file)
+        writer.writerow(["file", "outcome", "line", "reference", "reason"])
+        for name, report in reports.items():
+            for outcome, line, *texts in _rows(report):
+                writer.writerow([neutralise(name), outcome, line, *map(neutralise, texts)])
 
 
 def neutralise(text: str) -> str:
@@ -122,6 +159,8 @@ def neutralise(text: str) -> str:
 def _rows(report: ImportReport) -> Iterator[tuple[str, int, str, str]]:
     for refusal in report.refused:
         yield "refused", refusal.line, refusal.reference, refusal.reason
+    for note in report.notes:
+        yield "noted", note.line, note.reference, note.text
     for kind, examples in report.examples.items():
         for example in examples:
             reason = f"{kind} (one of {report.repairs[kind]:,}): {example.repair.after}"

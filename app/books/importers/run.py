@@ -1,20 +1,24 @@
-"""A CSV file into the catalogue: what the command line and the admin's page call."""
+"""Files into the catalogue: what the command line and the admin's page call."""
 
 import asyncio
 import os
 import stat
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from app.books.importers.columns import plan_columns
 from app.books.importers.csv import BrokenRecord, CountingReader, Record, read_records
 from app.books.importers.errors import ImportFileError
 from app.books.importers.load import import_rows
+from app.books.importers.onix.landing import FeedOptions, import_products
+from app.books.importers.onix.reader import read_message
 from app.books.importers.report import ImportReport, Progress
 from app.books.importers.rows import RowReader
 from app.books.importers.sorting import ImportOptions
+from app.core.clock import utc_now
 
 DEMO_CATALOGUE = Path(__file__).parents[1] / "data" / "demo_catalogue.csv"
 """The books of the demo shop, by ISBN; imported like any other file."""
@@ -53,6 +57,36 @@ async def import_csv(
             options=options,
             report=report,
             on_batch=lambda: on_progress(Progress(counter.bytes_read, bytes_total, report.rows)),
+        )
+    return report
+
+
+async def import_onix(
+    source: Path | BinaryIO,
+    *,
+    options: FeedOptions,
+    on_progress: Callable[[Progress], None],
+    clock: Callable[[], datetime] = utc_now,
+) -> ImportReport:
+    """Import an ONIX message, gzipped or not, and report what became of its records.
+
+    As ``import_csv`` in everything else; the message of an import that was interrupted can be
+    imported again, and what had landed is found unchanged.
+
+    Raises:
+        ImportFileError: this is no ONIX message, and nothing was imported.
+        OSError: the file cannot be opened or read.
+    """
+    report = ImportReport()
+    with _opened(source) as (stream, bytes_total):
+        counter = CountingReader(stream)
+        message = await asyncio.to_thread(read_message, cast(BinaryIO, counter))
+        await import_products(
+            message,
+            options=options,
+            report=report,
+            on_batch=lambda: on_progress(Progress(counter.bytes_read, bytes_total, report.rows)),
+            clock=clock,
         )
     return report
 

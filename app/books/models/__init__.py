@@ -1,0 +1,43 @@
+"""The tables of the catalogue."""
+
+from app.books.codes import BookFormat, ContributorRole, DatePrecision
+from app.books.models.books import Book, Publisher, Stock
+from app.books.models.feeds import FeedRecord, Price, SalesRight
+from app.books.models.search import SearchWord
+from app.books.models.works import (
+    Contribution,
+    Contributor,
+    Genre,
+    Series,
+    SeriesMembership,
+    StaffPick,
+    Subject,
+    SubjectScheme,
+    Work,
+    WorkIdentifier,
+    WorkSubject,
+)
+
+__all__ = [
+    "Book",
+    "BookFormat",
+    "Contribution",
+    "Contributor",
+    "ContributorRole",
+    "DatePrecision",
+    "FeedRecord",
+    "Genre",
+    "Price",
+    "Publisher",
+    "SalesRight",
+    "SearchWord",
+    "Series",
+    "SeriesMembership",
+    "StaffPick",
+    "Stock",
+    "Subject",
+    "SubjectScheme",
+    "Work",
+    "WorkIdentifier",
+    "WorkSubject",
+]

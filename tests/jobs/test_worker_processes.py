@@ -14,7 +14,7 @@ DOING = (
 )
 TRIED = "SELECT count(*) FROM procrastinate_jobs WHERE status = 'todo' AND attempts = 1"
 WORKERS = "SELECT count(*) FROM procrastinate_workers"
-LATENESS = 3.0  # seconds by which a busy machine may be late
+LATENESS = 10.0  # seconds by which a busy machine may be late
 
 
 async def queue_slow_jobs(sessions: Sessions, count: int, *, seconds: float) -> None:
@@ -125,10 +125,10 @@ async def test_worker_goes_on_when_its_connections_are_cut(
              WHERE datname = current_database()
                AND application_name IN ('bookstore', 'bookstore-worker')"""
     cuts = 0
-    for _ in range(10):
-        cuts += await ask(sessions, cut)
-        await asyncio.sleep(0.1)
-    assert cuts >= 5
+    async with asyncio.timeout(60):
+        while cuts < 5:
+            cuts += await ask(sessions, cut)
+            await asyncio.sleep(0.1)
     await until(sessions, LEFT, 0)
     done = "SELECT count(DISTINCT number) FROM sample_runs WHERE job = 'done'"
     assert await ask(sessions, done) == 40

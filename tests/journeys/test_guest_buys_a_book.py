@@ -3,7 +3,7 @@
 import re
 
 import httpx
-from playwright.async_api import Page, async_playwright, expect
+from playwright.async_api import Page, ViewportSize, async_playwright, expect
 
 from tests.journeys.conftest import Mailbox
 from tests.live import LiveShop
@@ -11,6 +11,7 @@ from tests.servers import run_command
 
 EMAIL = "ada@example.com"
 PASSWORD = "a few words of mine"
+TELEPHONE: ViewportSize = {"width": 390, "height": 844}
 DECLINED = "status of 402"  # the browser's word for the card that was declined on purpose
 CHROMIUM_ARGUMENTS = [
     "--no-sandbox",
@@ -56,7 +57,7 @@ async def test_in_a_browser(chromium: str, open_shop: LiveShop, mailbox: Mailbox
         browser = await playwright.chromium.launch(
             executable_path=chromium, args=CHROMIUM_ARGUMENTS
         )
-        page = await browser.new_page(base_url=open_shop.base_url)
+        page = await browser.new_page(base_url=open_shop.base_url, viewport=TELEPHONE)
         problems: list[str] = []
         page.on("pageerror", lambda error: problems.append(str(error)))
         page.on(
@@ -78,15 +79,25 @@ async def test_in_a_browser(chromium: str, open_shop: LiveShop, mailbox: Mailbox
     assert "nothing was found" in await run_command("check", database_url=open_shop.database_url)
 
 
+async def expect_to_fit(page: Page) -> None:
+    """A telephone must not have to be scrolled sideways."""
+    widths = "[document.documentElement.scrollWidth, document.documentElement.clientWidth]"
+    wanted, there = await page.evaluate(widths)
+    assert wanted <= there, page.url
+
+
 async def buy_a_book(page: Page) -> None:
     await page.goto("/")
+    await expect_to_fit(page)
     await page.get_by_role("searchbox").fill("left hand of darknes")
     await page.keyboard.press("Enter")
     await page.get_by_role("link", name="The Left Hand of Darkness").click()
     await expect(page.get_by_role("heading", level=1)).to_have_text("The Left Hand of Darkness")
     await expect(page.get_by_text("Only 2 left")).to_be_visible()
+    await expect_to_fit(page)
     await page.get_by_role("button", name="Add to basket").click()
     await expect(page.get_by_text("Total")).to_be_visible()
+    await expect_to_fit(page)
     await page.get_by_role("link", name="Check out").click()
     await page.get_by_role("link", name="Make an account").click()
     await page.get_by_label("Your name").fill("Ada Lovelace")
@@ -94,6 +105,7 @@ async def buy_a_book(page: Page) -> None:
     await page.get_by_label("Password").fill(PASSWORD)
     await page.get_by_role("button", name="Make an account").click()
     await expect(page.get_by_role("heading", level=1)).to_have_text("Check out")
+    await expect_to_fit(page)
     await page.get_by_label("Name", exact=True).fill("Ada Lovelace")
     await page.get_by_label("Street and number").fill("12 St James's Square")
     await page.get_by_label("City").fill("London")
@@ -107,3 +119,4 @@ async def buy_a_book(page: Page) -> None:
     await expect(page.get_by_role("heading", level=1)).to_have_text(
         "Thank you. The books are yours."
     )
+    await expect_to_fit(page)

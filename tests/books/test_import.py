@@ -674,7 +674,7 @@ async def test_a_report_as_csv_holds_no_formula(tmp_path: Path) -> None:
     report = ImportReport()
     for line, payload in enumerate(payloads, start=2):
         report.refuse(Refusal(line, payload, payload))
-    report.note(9, Repair(RepairKind.LANGUAGE, "eng", "en"))
+    report.repaired(9, Repair(RepairKind.LANGUAGE, "eng", "en"))
     path = tmp_path / "report.csv"
     write_csv(report, path)
     with path.open(encoding="utf-8-sig", newline="") as file:

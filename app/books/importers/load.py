@@ -130,7 +130,7 @@ async def import_rows(
             lines[result.book_id] = result.line
             setattr(report, result.outcome, getattr(report, result.outcome) + 1)
             for repair in result.row.repairs:
-                report.note(result.line, repair)
+                report.repaired(result.line, repair)
         report.rows += len(batch)
         on_batch()
 

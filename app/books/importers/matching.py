@@ -29,12 +29,13 @@ class KnownWork:
 
     def may_be(self, book: ImportedBook) -> bool:
         """Tell whether nothing speaks against the book being an edition of this work."""
-        return _agree(self.first_published, book.first_published) and _agree(
+        return agree(self.first_published, book.first_published) and agree(
             self.series_number, book.series_number
         )
 
 
-def _agree(one: object, other: object) -> bool:
+def agree(one: object, other: object) -> bool:
+    """Tell whether two facts can both hold; what is not known contradicts nothing."""
     return one is None or other is None or one == other
 
 

@@ -118,13 +118,13 @@ class ImportReport:
         if len(self.refused) < MAX_KEPT_REFUSALS:
             self.refused.append(refusal)
 
-    def remark(self, note: Note) -> None:
+    def note(self, note: Note) -> None:
         """Count a note, and keep it."""
         self.notes_total += 1
         if len(self.notes) < MAX_KEPT_REFUSALS:
             self.notes.append(note)
 
-    def note(self, line: int, repair: Repair) -> None:
+    def repaired(self, line: int, repair: Repair) -> None:
         """Count a repair, and keep the first few of its kind as examples."""
         self.repairs[repair.kind] += 1
         examples = self.examples.setdefault(repair.kind, [])

@@ -15,13 +15,14 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from app.books.importers.onix.product import OnixProduct, PartialDate, Precision
+from app.books.codes import DatePrecision
+from app.books.importers.onix.product import OnixProduct, PartialDate
 from app.books.importers.onix.reader import read_message
 from tests.books.onix.messages import DATA, FILES, products
 
 pytestmark = pytest.mark.skipif(not FILES, reason="the shared samples are not here")
 
-DATE_FORMS = {Precision.DAY: "%Y%m%d", Precision.MONTH: "%Y%m", Precision.YEAR: "%Y"}
+DATE_FORMS = {DatePrecision.DAY: "%Y%m%d", DatePrecision.MONTH: "%Y%m", DatePrecision.YEAR: "%Y"}
 
 DEVIATIONS: dict[tuple[str, str], tuple[Any, str]] = {
     ("9780330520331", "collections"): (

@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import pytest
 
+from app.books.codes import DatePrecision
 from app.books.importers.onix.product import (
     Extent,
     Identifier,
@@ -12,7 +13,6 @@ from app.books.importers.onix.product import (
     Measures,
     OnixHeader,
     PartialDate,
-    Precision,
     Price,
     ProductPart,
     Publisher,
@@ -246,8 +246,8 @@ def test_publishing() -> None:
     )
     assert product.publishers == (Publisher("01", "P"),)
     assert (product.publisher, product.imprint) == ("P", "I")
-    assert product.publication_date == PartialDate(date(2006, 7, 1), Precision.MONTH)
-    assert product.first_publication_date == PartialDate(date(1999, 1, 1), Precision.YEAR)
+    assert product.publication_date == PartialDate(date(2006, 7, 1), DatePrecision.MONTH)
+    assert product.first_publication_date == PartialDate(date(1999, 1, 1), DatePrecision.YEAR)
 
 
 def test_sales_rights() -> None:
@@ -305,11 +305,11 @@ def test_supply() -> None:
         availability="22",
         raw_availability="TO",
         order_time_days=14,
-        on_sale_date=PartialDate(date(2008, 7, 2), Precision.DAY),
-        expected_date=PartialDate(date(2008, 7, 1), Precision.MONTH),
+        on_sale_date=PartialDate(date(2008, 7, 2), DatePrecision.DAY),
+        expected_date=PartialDate(date(2008, 7, 1), DatePrecision.MONTH),
         market=Territory(countries_included=frozenset({"AU", "NZ"})),
         market_status="02",
-        market_publication_date=PartialDate(date(2008, 7, 1), Precision.DAY),
+        market_publication_date=PartialDate(date(2008, 7, 1), DatePrecision.DAY),
     )
     assert supply(content, represented) == expected
     assert supply(content, represented * 2).market_status == ""

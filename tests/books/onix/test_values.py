@@ -3,9 +3,10 @@ from decimal import Decimal
 
 import pytest
 
+from app.books.codes import DatePrecision
 from app.books.importers.onix import tags
 from app.books.importers.onix.plain import plain_text
-from app.books.importers.onix.product import PartialDate, Precision
+from app.books.importers.onix.product import PartialDate
 from app.books.importers.onix.values import (
     amount,
     gtin_of,
@@ -19,7 +20,7 @@ from app.books.importers.onix.values import (
 )
 from app.books.importers.report import Repair, RepairKind
 
-DAY, MONTH, YEAR = Precision.DAY, Precision.MONTH, Precision.YEAR
+DAY, MONTH, YEAR = DatePrecision.DAY, DatePrecision.MONTH, DatePrecision.YEAR
 
 
 def kinds(repairs: list[Repair]) -> list[RepairKind]:
@@ -57,7 +58,7 @@ def kinds(repairs: list[Repair]) -> list[RepairKind]:
         ("99991231", "00", date(9999, 12, 31), DAY),
     ],
 )
-def test_dates(text: str, form: str, value: date, precision: Precision) -> None:
+def test_dates(text: str, form: str, value: date, precision: DatePrecision) -> None:
     repairs: list[Repair] = []
     assert partial_date(text, form, what="Date", repairs=repairs) == PartialDate(value, precision)
     assert repairs == []
@@ -71,7 +72,9 @@ def test_dates(text: str, form: str, value: date, precision: Precision) -> None:
         ("200613", date(2006, 1, 1), YEAR, "2006"),
     ],
 )
-def test_dates_that_do_not_exist(text: str, value: date, precision: Precision, shown: str) -> None:
+def test_dates_that_do_not_exist(
+    text: str, value: date, precision: DatePrecision, shown: str
+) -> None:
     repairs: list[Repair] = []
     assert partial_date(text, "", what="Date", repairs=repairs) == PartialDate(value, precision)
     assert repairs == [Repair(RepairKind.DATE_WRONG, text, shown)]

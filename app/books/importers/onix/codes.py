@@ -143,8 +143,3 @@ UNNAMED_PERSONS = {
     "09": "Artificial intelligence",
 }
 """What stands for a name (list 19)."""
-
-EUROZONE = frozenset(
-    "AD AT BE BG CY DE EE ES FI FR GR HR IE IT LT LU LV MC ME MT NL PT SI SK SM VA XK".split()  # noqa: SIM905 (easier to read)
-)
-"""The countries of region ECZ (list 49)."""

@@ -173,7 +173,7 @@ def _publication(product: OnixProduct) -> dict[str, Any]:
         "publishing_status": product.publishing_status or None,
     }
     if published is not None:
-        precision = DatePrecision(published.precision.value)
+        precision = published.precision
         values["publish_date_precision"] = precision
         values["publish_year"] = published.value.year
         if precision is not DatePrecision.YEAR:
@@ -263,7 +263,7 @@ def _subjects(
 
 def _rights(product: OnixProduct) -> Iterator[dict[str, Any]]:
     for right in product.sales_rights:
-        yield {"type_code": right.type, **_territory(right.territory)}
+        yield {"type_code": right.type, **territory_columns(right.territory)}
     if product.rest_of_world_rights:
         yield {
             "type_code": product.rest_of_world_rights,
@@ -288,13 +288,14 @@ def price_row(price: Price, *, market: Territory | None) -> dict[str, Any]:
         "currency": price.currency,
         "includes_tax": price.tax_included,
         "minimum_quantity": price.minimum_quantity,
-        **_territory(price.territory or market),
+        **territory_columns(price.territory or market),
         "valid_from": price.valid_from,
         "valid_until": price.valid_until,
     }
 
 
-def _territory(territory: Territory | None) -> dict[str, list[str] | None]:
+def territory_columns(territory: Territory | None) -> dict[str, list[str] | None]:
+    """Return a territory as columns of a price or a sales right; None is everywhere."""
     if territory is None:
         return {"countries": None, "excluded_countries": None}
     included = sorted(territory.countries_included | territory.regions_included)

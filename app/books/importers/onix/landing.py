@@ -98,7 +98,7 @@ def digest_of(product: OnixProduct, options: FeedOptions) -> bytes:
     return content.digest()
 
 
-def _feed(content: "hashlib.blake2b", value: Any) -> None:
+def _feed(content: hashlib.blake2b, value: Any) -> None:
     if is_dataclass(value):
         for member in fields(value):
             if member.name not in {"line", "repairs"}:
@@ -142,7 +142,7 @@ async def import_products(
         _report(report, sorted(results, key=attrgetter("line")))
         for product in products:
             for repair in product.repairs:
-                report.note(product.line, repair)
+                report.repaired(product.line, repair)
         on_batch()
 
 
@@ -199,7 +199,7 @@ def _report(report: ImportReport, results: Sequence[Landing | Refusal]) -> None:
             continue
         setattr(report, result.outcome, getattr(report, result.outcome) + 1)
         if result.note is not None:
-            report.remark(Note(result.line, result.reference, result.note))
+            report.note(Note(result.line, result.reference, result.note))
 
 
 @transactional

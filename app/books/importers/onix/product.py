@@ -7,18 +7,10 @@ codes, the field holds the code of 3.0 and a field named ``raw_…`` what was wr
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
-from enum import StrEnum
 
-from app.books.importers.onix.codes import EUROZONE, Notification
+from app.books.codes import DatePrecision
+from app.books.importers.onix.codes import Notification
 from app.books.importers.report import Repair
-
-
-class Precision(StrEnum):
-    """How exactly a date is known."""
-
-    YEAR = "year"
-    MONTH = "month"
-    DAY = "day"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +18,7 @@ class PartialDate:
     """A date of some precision; ``value`` is its first day."""
 
     value: date
-    precision: Precision
+    precision: DatePrecision
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,23 +172,6 @@ class Territory:
     regions_included: frozenset[str] = frozenset()
     countries_excluded: frozenset[str] = frozenset()
     regions_excluded: frozenset[str] = frozenset()
-
-    @property
-    def is_rest_of_world(self) -> bool:
-        """Whether it means what no other statement of the record does."""
-        return "ROW" in self.regions_included
-
-    def covers(self, country: str) -> bool:
-        """Tell whether all of a country is meant, as far as this statement by itself says."""
-        if country in self.countries_excluded:
-            return False
-        if "ECZ" in self.regions_excluded and country in EUROZONE:
-            return False
-        return (
-            country in self.countries_included
-            or "WORLD" in self.regions_included
-            or ("ECZ" in self.regions_included and country in EUROZONE)
-        )
 
 
 @dataclass(frozen=True, slots=True)

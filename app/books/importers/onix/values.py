@@ -11,9 +11,10 @@ from functools import lru_cache
 
 from stdnum import ean
 
+from app.books.codes import DatePrecision
 from app.books.errors import InvalidIsbnError
 from app.books.importers import repair
-from app.books.importers.onix.product import PartialDate, Precision
+from app.books.importers.onix.product import PartialDate
 from app.books.importers.report import Repair, RepairKind
 from app.books.isbn import parse_isbn
 
@@ -143,7 +144,9 @@ def _exact(
 
 
 def _made(year: int, month: int | None, day: int | None) -> PartialDate | None:
-    precision = Precision.YEAR if month is None else Precision.DAY if day else Precision.MONTH
+    precision = (
+        DatePrecision.YEAR if month is None else DatePrecision.DAY if day else DatePrecision.MONTH
+    )
     try:
         return PartialDate(date(year, month or 1, (day or 1) if month else 1), precision)
     except ValueError:
@@ -152,7 +155,7 @@ def _made(year: int, month: int | None, day: int | None) -> PartialDate | None:
 
 def _week(year: int, week: int) -> PartialDate | None:
     try:
-        return PartialDate(date.fromisocalendar(year, week, 1), Precision.MONTH)
+        return PartialDate(date.fromisocalendar(year, week, 1), DatePrecision.MONTH)
     except ValueError:
         return None
 
@@ -160,9 +163,9 @@ def _week(year: int, week: int) -> PartialDate | None:
 def last_day(found: PartialDate) -> date:
     """Return the last day of a date."""
     day = found.value
-    if found.precision is Precision.YEAR:
+    if found.precision is DatePrecision.YEAR:
         return date(day.year, LAST_MONTH, 31)
-    if found.precision is Precision.MONTH:
+    if found.precision is DatePrecision.MONTH:
         return date(day.year, day.month, calendar.monthrange(day.year, day.month)[1])
     return day
 

@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.books.codes import BookFormat
+from app.books.importers.matching import agree
 from app.books.importers.onix.facts import Facts, Person
 from app.books.importers.onix.product import OnixProduct
 from app.books.importers.onix.shelf import Shelf
@@ -106,13 +107,9 @@ def _find_work(shelf: Shelf, product: OnixProduct, facts: Facts) -> Work | None:
 
 def _may_be(work: Work, facts: Facts) -> bool:
     return all(
-        _agree(getattr(work, name), facts.work.get(name))
+        agree(getattr(work, name), facts.work.get(name))
         for name in ("series_number", "first_published", "subtitle")
     ) and all(book.format in TEXT_FORMATS for book in work.books)
-
-
-def _agree(one: object, other: object) -> bool:
-    return one is None or other is None or one == other
 
 
 def _add_work(session: AsyncSession, shelf: Shelf, product: OnixProduct, facts: Facts) -> Work:

@@ -9,7 +9,7 @@ from pydantic import ConfigDict, Field, computed_field, field_validator, model_v
 
 from app.books.codes import BookFormat, ContributorRole, DatePrecision
 from app.core.pagination import Page, PageQuery
-from app.core.schemas import EmptyAsNone, Id, Price, ReadModel, Text, WriteModel
+from app.core.schemas import EmptyAsNone, Id, OneLine, Price, ReadModel, Text, WriteModel
 
 MAX_QUANTITY = 1_000_000
 MAX_WEIGHT = 1_000_000
@@ -17,7 +17,7 @@ MAX_WEIGHT = 1_000_000
 SmallNumber = Annotated[int, Field(ge=1, le=2**15 - 1)]
 """Pages, minutes, millimetres."""
 
-Line = Annotated[Text, Field(min_length=1, max_length=500)]
+Line = Annotated[OneLine, Field(min_length=1, max_length=500)]
 """A title, a name: one line."""
 
 Prose = Annotated[Text, Field(max_length=20_000)]
@@ -107,7 +107,7 @@ class GenreCreate(WriteModel):
     """A new shelf."""
 
     name: Annotated[
-        Text, Field(min_length=1, max_length=100, pattern=r"\w", examples=["Science fiction"])
+        OneLine, Field(min_length=1, max_length=100, pattern=r"\w", examples=["Science fiction"])
     ]
 
 
@@ -225,7 +225,7 @@ class BookDetails(WriteModel):
 
     subtitle: Line | None = None
     series: Line | None = None
-    series_number: Annotated[Text, Field(min_length=1, max_length=20)] | None = None
+    series_number: Annotated[OneLine, Field(min_length=1, max_length=20)] | None = None
     isbn: Annotated[IsbnText | None, EmptyAsNone] = None
     genre_id: Id | None = None
     description: Prose | None = None

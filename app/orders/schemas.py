@@ -9,10 +9,10 @@ from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
 from app.core.countries import COUNTRY_CODES
-from app.core.schemas import ReadModel, Text, WriteModel
+from app.core.schemas import OneLine, ReadModel, Text, WriteModel
 from app.orders.models import Order, OrderLine, OrderStatus, PaymentStatus
 
-Line = Annotated[Text, Field(min_length=1, max_length=120)]
+Line = Annotated[OneLine, Field(min_length=1, max_length=120)]
 
 
 def refuse_unknown_country(code: str) -> str:
@@ -30,7 +30,7 @@ class Address(WriteModel):
 
     name: Line
     street: Line
-    postal_code: Annotated[Text, Field(max_length=20)] = ""
+    postal_code: Annotated[OneLine, Field(max_length=20)] = ""
     city: Line
     country: Country
 

@@ -6,7 +6,14 @@ from email_validator import EmailNotValidError, validate_email
 from pydantic import AfterValidator, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
-from app.core.schemas import EmptyAsNone, ReadModel, Text, WriteModel, refuse_control_characters
+from app.core.schemas import (
+    EmptyAsNone,
+    OneLine,
+    ReadModel,
+    Text,
+    WriteModel,
+    refuse_control_characters,
+)
 from app.core.security import MAX_PASSWORD_CHARACTERS
 
 MAX_EMAIL_CHARACTERS = 254
@@ -60,7 +67,7 @@ Password = Annotated[
 NewPassword = Annotated[Password, Field(min_length=MIN_PASSWORD_CHARACTERS)]
 """A password that is being chosen."""
 
-FullName = Annotated[Text, Field(max_length=MAX_NAME_CHARACTERS, examples=["Ada Lovelace"])]
+FullName = Annotated[OneLine, Field(max_length=MAX_NAME_CHARACTERS, examples=["Ada Lovelace"])]
 
 RefreshTokenText = Annotated[Text, Field(max_length=MAX_TOKEN_CHARACTERS, repr=False)]
 

@@ -20,6 +20,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
+from starlette.routing import Match
 
 log = structlog.get_logger(__name__)
 
@@ -29,6 +30,7 @@ NOT_UNDERSTOOD = "Something in the request could not be understood."
 INCOMPLETE = "The request ended before it was complete."
 SERVICE_UNAVAILABLE = "The shop is busy or restarting. Please try again in a moment."
 
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 CODES = {
     400: "BAD_REQUEST",
     401: "AUTH_REQUIRED",
@@ -92,6 +94,22 @@ def wants_html(request: Request) -> bool:
     return "text/html" in accept and not request.url.path.startswith("/api/")
 
 
+def allowed_methods(request: Request) -> list[str]:
+    """Return the methods that some route takes at the request's path.
+
+    The framework names those of the first route alone.
+    """
+    return [
+        method
+        for method in METHODS
+        if any(
+            route.matches({**request.scope, "method": method.replace("HEAD", "GET")})[0]
+            is Match.FULL
+            for route in request.app.routes
+        )
+    ]
+
+
 def printable(value: Any) -> Any:
     """Return the value with everything removed that JSON in UTF-8 cannot carry."""
     if isinstance(value, str):
@@ -147,7 +165,10 @@ class ErrorResponder:
         """Say what the framework found wrong: no such path, no such method, a broken body."""
         code = CODES.get(error.status_code, f"HTTP_{error.status_code}")
         body = {"detail": printable(error.detail), "code": code}
-        return await self._respond(request, error.status_code, body, headers=error.headers)
+        headers = dict(error.headers or {})
+        if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+            headers["Allow"] = ", ".join(allowed_methods(request))
+        return await self._respond(request, error.status_code, body, headers=headers)
 
     async def on_validation_error(
         self, request: Request, error: RequestValidationError

@@ -50,6 +50,23 @@ async def test_wrong_method(client: AsyncClient) -> None:
     assert response.json() == {"detail": "Method Not Allowed", "code": "METHOD_NOT_ALLOWED"}
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("DELETE", "/health", "GET, HEAD"),
+        ("PATCH", "/api/v1/books", "GET, HEAD, POST"),
+        ("POST", "/api/v1/books/1", "GET, HEAD, PUT, DELETE"),
+        ("GET", "/api/v1/auth/login", "POST"),
+    ],
+)
+async def test_a_wrong_method_is_told_the_right_ones(
+    client: AsyncClient, method: str, path: str, allowed: str
+) -> None:
+    response = await client.request(method, path)
+    assert response.status_code == 405
+    assert response.headers["allow"] == allowed
+
+
 async def test_validation_keeps_the_list_and_echoes_no_input(client: AsyncClient) -> None:
     body = {"email": "ada@example.com", "password": "short"}
     response = await client.post(REGISTER, json=body)

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,6 +16,9 @@ from app.db.embedded import EmbeddedPostgres
 
 DEFAULT_URL = "postgresql+asyncpg://postgres:postgres@localhost:5433/bookstore_test"
 PROJECT = Path(__file__).parents[1]
+
+HANGS_SECONDS = 120
+"""No command of the tests takes nearly so long."""
 
 
 def configured_url() -> URL:
@@ -98,9 +102,11 @@ async def drop_database(database_url: str) -> None:
         await connection.execute(f'DROP DATABASE IF EXISTS "{url.database}" WITH (FORCE)')
 
 
-async def run_command(*arguments: str, database_url: str, stdin: bytes = b"") -> str:
-    """Run the shop's command line on a database and return what it printed; it must succeed."""
-    return await _run("app.cli", *arguments, database_url=database_url, stdin=stdin)
+async def run_command(
+    *arguments: str, database_url: str, stdin: bytes = b"", status: int = 0
+) -> str:
+    """Run the shop's command line on a database; return what it printed. It must end as said."""
+    return await _run("app.cli", *arguments, database_url=database_url, stdin=stdin, status=status)
 
 
 async def run_alembic(*arguments: str, database_url: str) -> str:
@@ -108,15 +114,22 @@ async def run_alembic(*arguments: str, database_url: str) -> str:
     return await _run("alembic", *arguments, database_url=database_url)
 
 
-async def _run(module: str, *arguments: str, database_url: str, stdin: bytes = b"") -> str:
+async def _run(
+    module: str, *arguments: str, database_url: str, stdin: bytes = b"", status: int = 0
+) -> str:
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", module, *arguments),
         cwd=PROJECT,
-        env=os.environ | {"DATABASE_URL": database_url},
+        env=os.environ | {"DATABASE_URL": database_url, "PYTHONFAULTHANDLER": "1"},
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
+    # One that hangs fails by what it was doing, instead of holding up all tests after it.
+    watch = asyncio.get_running_loop().call_later(
+        HANGS_SECONDS, process.send_signal, signal.SIGABRT
+    )
     output, _ = await process.communicate(stdin)
-    assert process.returncode == 0, output.decode()
+    watch.cancel()
+    assert process.returncode == status, output.decode()
     return output.decode()

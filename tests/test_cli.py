@@ -28,18 +28,9 @@ BOOKS = b"isbn13,title,author,price,stock\n9780141439518,Emma,Jane Austen,7.99,3
 
 async def run_badly(*arguments: str, database_url: str, stdin: bytes = b"") -> str:
     """Run a command that must fail, with one sentence and no traceback."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "app.cli", *arguments),
-        cwd=PROJECT,
-        env=os.environ | {"DATABASE_URL": database_url},
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    output, _ = await process.communicate(stdin)
-    assert process.returncode == 1, output.decode()
-    assert "Traceback" not in output.decode()
-    return output.decode()
+    output = await run_command(*arguments, database_url=database_url, stdin=stdin, status=1)
+    assert "Traceback" not in output
+    return output
 
 
 async def test_import_reports_and_writes_what_was_refused(

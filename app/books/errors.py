@@ -79,6 +79,22 @@ class ImageTooManyPixelsError(AppError):
     detail = "This picture has too many pixels."
 
 
+class BookEmbargoedError(AppError):
+    """No copy may leave the shop yet; ``items`` says of which books, and from when on."""
+
+    status: ClassVar[int] = 409
+    code: ClassVar[str] = "BOOK_EMBARGOED"
+    detail = "This book is not on sale yet."
+
+
+class BookNotSoldInCountryError(AppError):
+    """The publisher gave no right to sell it to ``country``; ``items`` says which books."""
+
+    status: ClassVar[int] = 409
+    code: ClassVar[str] = "BOOK_NOT_SOLD_IN_COUNTRY"
+    detail = "This book may not be sold to that country."
+
+
 @dataclass(frozen=True)
 class Shortage:
     """A book of which fewer copies are on hand than were asked for."""

@@ -38,6 +38,7 @@ from app.books.models import (
     Work,
 )
 from app.books.schemas import BookSort, SortDirection
+from app.books.trade_facts import AVAILABILITY, SALES_RIGHTS
 
 AnyRow: TypeAlias = Row[*tuple[Any, ...]]
 AnySelect: TypeAlias = Select[*tuple[Any, ...]]
@@ -65,6 +66,7 @@ SUMMARY = (
     Stock.on_hand.label("stock_quantity"),
     Work.average_rating.label("avg_rating"),
     Work.rating_count.label("review_count"),
+    AVAILABILITY,
 )
 
 SORT_KEYS: Mapping[BookSort, Sequence[ColumnElement[Any]]] = {
@@ -292,6 +294,7 @@ async def list_editions(
             Book.price,
             Book.currency,
             (Stock.on_hand > 0).label("in_stock"),
+            AVAILABILITY,
         )
         .join(Stock)
         .where(Book.work_id == work_id, Book.id != except_book_id, Book.is_sold)
@@ -304,7 +307,7 @@ async def list_offers(session: AsyncSession, *, book_ids: Collection[int]) -> Se
     """Return what a buyer has to know of books that are sold."""
     statement = (
         select(
-            Book.id,
+            Book.id.label("book_id"),
             Work.title,
             Work.author,
             Book.isbn,
@@ -312,6 +315,8 @@ async def list_offers(session: AsyncSession, *, book_ids: Collection[int]) -> Se
             Book.currency,
             Book.cover_image_url,
             Stock.on_hand,
+            Book.on_sale_date,
+            SALES_RIGHTS,
         )
         .join(Work)
         .join(Stock)

@@ -4,7 +4,7 @@ import re
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from itertools import groupby
 from typing import Any
@@ -13,6 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.books import repository, search, stock
+from app.books.availability import SalesRule
 from app.books.codes import DatePrecision
 from app.books.errors import (
     BookNotFoundError,
@@ -72,7 +73,10 @@ CONFLICTS: Mapping[str, tuple[type[AppError], str]] = {
 
 @dataclass(frozen=True)
 class Offer:
-    """What a buyer has to know of a book that is sold. ``on_hand`` copies can be bought now."""
+    """What a buyer has to know of a book that is sold. ``on_hand`` copies can be bought now.
+
+    No copy leaves the shop before ``on_sale_date``, or for where ``sales_rights`` forbid it.
+    """
 
     book_id: int
     title: str
@@ -82,6 +86,8 @@ class Offer:
     currency: str
     cover_image_url: str | None
     on_hand: int
+    on_sale_date: date | None
+    sales_rights: Sequence[SalesRule]
 
 
 async def list_books(session: AsyncSession, *, query: BookQuery) -> BookPage:
@@ -219,8 +225,11 @@ async def create_genre(session: AsyncSession, *, name: str) -> GenreRead:
 
 async def get_offers(session: AsyncSession, *, book_ids: Collection[int]) -> dict[int, Offer]:
     """Return the offers of the books that are sold, by id; the others are left out."""
-    rows = await repository.list_offers(session, book_ids=book_ids)
-    return {row.id: Offer(*row) for row in rows}
+    offers = {}
+    for row in await repository.list_offers(session, book_ids=book_ids):
+        rules = [SalesRule.model_validate(right) for right in row.sales_rights or ()]
+        offers[row.book_id] = Offer(**row._asdict() | {"sales_rights": rules})
+    return offers
 
 
 async def get_titles(

@@ -42,6 +42,12 @@ async def test_a_list_answers_the_contract(client: AsyncClient, db_session: Asyn
                 "in_stock": True,
                 "avg_rating": None,
                 "review_count": 0,
+                "availability": {
+                    "status": "in_stock",
+                    "date": None,
+                    "days": None,
+                    "text": "In stock",
+                },
             }
         ],
         "total": 1,

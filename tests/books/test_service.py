@@ -8,6 +8,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from app.books import service
+from app.books.availability import AvailabilityStatus
 from app.books.codes import DatePrecision
 from app.books.errors import (
     BookNotFoundError,
@@ -94,6 +95,12 @@ async def test_a_new_book_has_its_details_and_no_copies(db_session: AsyncSession
         "in_stock": False,
         "avg_rating": None,
         "review_count": 0,
+        "availability": {
+            "status": AvailabilityStatus.OUT_OF_STOCK,
+            "date": None,
+            "days": None,
+            "text": "Out of stock",
+        },
         "gtin": None,
         "publisher": "Ace",
         "imprint": None,
@@ -291,6 +298,8 @@ async def test_offers_are_of_books_that_are_sold(db_session: AsyncSession) -> No
             currency="USD",
             cover_image_url=None,
             on_hand=4,
+            on_sale_date=None,
+            sales_rights=[],
         )
     }
 

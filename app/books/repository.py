@@ -271,6 +271,11 @@ async def find_book(
     return (await session.execute(statement)).one_or_none()
 
 
+async def find_book_id(session: AsyncSession, *, isbn: str) -> int | None:
+    """Return the book that has the ISBN, sold or not."""
+    return (await session.scalars(select(Book.id).where(Book.isbn == isbn))).one_or_none()
+
+
 async def list_contributors(session: AsyncSession, *, work_id: int) -> Sequence[AnyRow]:
     """Return names and roles as on the title page."""
     statement = (

@@ -16,6 +16,7 @@ from pydantic import (
 
 from app.books.availability import Availability, TradeFacts, describe_availability
 from app.books.codes import BookFormat, ContributorRole, DatePrecision
+from app.books.slugs import book_address, make_slug
 from app.core.clock import utc_now
 from app.core.config import get_settings
 from app.core.market import shop_market
@@ -191,6 +192,18 @@ class BookSummary(ReadModel):
     def in_stock(self) -> bool:
         """Whether a copy can be bought now."""
         return self.stock_quantity > 0
+
+    @computed_field  # type: ignore[prop-decorator] # (mypy cannot know of such properties)
+    @property
+    def slug(self) -> str:
+        """Title and author as the page's address has them; it follows when they change."""
+        return make_slug(title=self.title, author=self.author)
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def url(self) -> str:
+        """Path of the book's page under the shop's address. Older ones lead there."""
+        return book_address(self.id, title=self.title, author=self.author)
 
 
 class BookRead(BookSummary):

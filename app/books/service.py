@@ -19,6 +19,7 @@ from app.books.errors import (
     BookNotFoundError,
     GenreConflictError,
     GenreNotFoundError,
+    InvalidIsbnError,
     IsbnConflictError,
 )
 from app.books.isbn import parse_isbn
@@ -141,6 +142,22 @@ async def get_book(session: AsyncSession, *, book_id: int, is_staff: bool = Fals
         contributors=[ContributorRead.model_validate(person) for person in contributors],
         editions=[EditionRead.model_validate(edition) for edition in editions],
     )
+
+
+async def get_book_by_isbn(session: AsyncSession, *, isbn: str) -> BookRead:
+    """Return the book with an ISBN, in whatever spelling.
+
+    Raises:
+        BookNotFoundError: not an ISBN, no such book, or not sold.
+    """
+    try:
+        wanted = parse_isbn(isbn)
+    except InvalidIsbnError:
+        raise BookNotFoundError from None
+    book_id = await repository.find_book_id(session, isbn=wanted)
+    if book_id is None:
+        raise BookNotFoundError
+    return await get_book(session, book_id=book_id)
 
 
 async def create_book(session: AsyncSession, *, book: BookCreate, currency: str) -> BookRead:

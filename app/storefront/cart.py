@@ -26,7 +26,6 @@ from app.storefront.templating import render
 router = APIRouter(dependencies=[CsrfProtected])
 
 NO_SUCH_BOOK = "There is no such book."
-UNSALEABLE = (BookEmbargoedError, BookNotSoldInCountryError)
 WRONG_QUANTITY = f"Please choose between 1 and {MAX_QUANTITY} copies."
 
 
@@ -71,7 +70,12 @@ async def add_to_cart(
                 quantity=form.data.quantity,
                 market=market,
             )
-    except (*UNSALEABLE, BookOutOfStockError, CartFullError) as error:
+    except (
+        BookEmbargoedError,
+        BookNotSoldInCountryError,
+        BookOutOfStockError,
+        CartFullError,
+    ) as error:
         form.message = error.detail
         book = await get_book(session, book_id=form.data.book_id)
         return render(request, "book.html", status=409, page=page, book=book, form=form)
@@ -109,7 +113,12 @@ async def change_item(
                     quantity=form.data.quantity,
                     market=market,
                 )
-    except (*UNSALEABLE, BookOutOfStockError, BookNotFoundError) as error:
+    except (
+        BookEmbargoedError,
+        BookNotSoldInCountryError,
+        BookOutOfStockError,
+        BookNotFoundError,
+    ) as error:
         return await _show_cart(
             request, session, page, settings, status=error.status, notice=error.detail
         )

@@ -18,6 +18,7 @@ from starlette.responses import HTMLResponse
 from app.books.cover_images import cover_sources, parse_cover_url
 from app.books.covers import draw_cover
 from app.books.isbn import format_isbn
+from app.books.slugs import book_address
 from app.core.config import get_settings
 from app.core.countries import country_name
 from app.core.csrf import set_csrf_cookie
@@ -103,7 +104,7 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.globals.update(shop=shop, static=static_url)
+    made.globals.update(shop=shop, static=static_url, book_address=book_address)
     made.filters.update(
         cover=cover,
         day=day,

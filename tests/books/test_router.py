@@ -48,6 +48,8 @@ async def test_a_list_answers_the_contract(client: AsyncClient, db_session: Asyn
                     "days": None,
                     "text": "In stock",
                 },
+                "slug": "the-left-hand-of-darkness-ursula-k-le-guin",
+                "url": f"/books/{book.id}/the-left-hand-of-darkness-ursula-k-le-guin",
             }
         ],
         "total": 1,

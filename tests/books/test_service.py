@@ -74,7 +74,7 @@ async def test_a_new_book_has_its_details_and_no_copies(db_session: AsyncSession
         pages=304,
         format=BookFormat.MASS_MARKET,
     )
-    assert book.model_dump(exclude={"id", "work_id", "created_at", "updated_at"}) == {
+    assert book.model_dump(exclude={"id", "work_id", "created_at", "updated_at", "url"}) == {
         "title": "The Left Hand of Darkness",
         "subtitle": "A Novel",
         "author": "Ursula K. Le Guin",
@@ -101,6 +101,7 @@ async def test_a_new_book_has_its_details_and_no_copies(db_session: AsyncSession
             "days": None,
             "text": "Out of stock",
         },
+        "slug": "the-left-hand-of-darkness-ursula-k-le-guin",
         "gtin": None,
         "publisher": "Ace",
         "imprint": None,
@@ -193,6 +194,8 @@ async def test_an_update_changes_what_is_sent(db_session: AsyncSession) -> None:
     assert changed.model_dump(exclude={"updated_at"}) == {
         **book.model_dump(exclude={"updated_at"}),
         "title": "Dune Messiah",
+        "slug": "dune-messiah-frank-herbert",
+        "url": f"/books/{book.id}/dune-messiah-frank-herbert",
         "price": Decimal("11.00"),
         "description": None,
         "isbn": None,

@@ -5,6 +5,8 @@ from app.books.cover_router import media_router
 from app.books.cover_router import router as uploads_router
 from app.books.router import genres_router
 from app.books.router import router as books_router
+from app.books.works_router import admin_router as admin_works_router
+from app.books.works_router import router as works_router
 from app.cart import models as cart_models
 from app.cart.jobs import prune_guest_carts
 from app.cart.router import router as cart_router
@@ -53,6 +55,8 @@ API_ROUTERS = (
     books_router,
     genres_router,
     uploads_router,
+    works_router,
+    admin_works_router,
     cart_router,
     orders_router,
     admin_orders_router,

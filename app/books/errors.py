@@ -47,6 +47,38 @@ class GenreConflictError(AppError):
     detail = "A genre of this name exists already."
 
 
+class WorkNotFoundError(AppError):
+    """No such work, or none of its editions is sold; ``items`` says which of several."""
+
+    status: ClassVar[int] = 404
+    code: ClassVar[str] = "WORK_NOT_FOUND"
+    detail = "This work does not exist."
+
+
+class WorkMergedWithItselfError(AppError):
+    """A work was to be merged into itself."""
+
+    status: ClassVar[int] = 409
+    code: ClassVar[str] = "WORK_MERGED_WITH_ITSELF"
+    detail = "A work cannot be merged into itself."
+
+
+class EditionNotOfWorkError(AppError):
+    """A book was to be split off a work that it is no edition of; ``items`` says which."""
+
+    status: ClassVar[int] = 409
+    code: ClassVar[str] = "WORK_EDITION_FOREIGN"
+    detail = "This book is no edition of that work."
+
+
+class WorkWouldBeEmptyError(AppError):
+    """All editions were to be split off a work."""
+
+    status: ClassVar[int] = 409
+    code: ClassVar[str] = "WORK_WOULD_BE_EMPTY"
+    detail = "A work keeps at least one edition: name those that do not belong to it."
+
+
 class CoverNotFoundError(AppError):
     """No uploaded cover has this address."""
 

@@ -19,7 +19,6 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.books.importers.load import IMPORT_LOCK
 from app.books.importers.onix import writing
 from app.books.importers.onix.codes import Notification
 from app.books.importers.onix.facts import (
@@ -35,6 +34,7 @@ from app.books.importers.onix.product import BrokenProduct, OnixHeader, OnixProd
 from app.books.importers.onix.reader import OnixMessage
 from app.books.importers.onix.shelf import Shelf, find_records, load_shelf
 from app.books.importers.report import ImportReport, Note, Refusal
+from app.books.locks import IMPORT_LOCK
 from app.books.models import Book, FeedRecord, Price
 from app.books.pricing import choose_price
 from app.core.exceptions import is_unstorable

@@ -3,6 +3,8 @@
 from app.books import models as book_models
 from app.books.cover_router import media_router
 from app.books.cover_router import router as uploads_router
+from app.books.picks_router import admin_router as admin_picks_router
+from app.books.picks_router import router as picks_router
 from app.books.router import genres_router
 from app.books.router import router as books_router
 from app.books.works_router import admin_router as admin_works_router
@@ -57,6 +59,8 @@ API_ROUTERS = (
     uploads_router,
     works_router,
     admin_works_router,
+    picks_router,
+    admin_picks_router,
     cart_router,
     orders_router,
     admin_orders_router,

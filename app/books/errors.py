@@ -79,6 +79,14 @@ class WorkWouldBeEmptyError(AppError):
     detail = "A work keeps at least one edition: name those that do not belong to it."
 
 
+class StaffPickNotFoundError(AppError):
+    """Nobody recommends this work."""
+
+    status: ClassVar[int] = 404
+    code: ClassVar[str] = "STAFF_PICK_NOT_FOUND"
+    detail = "This work is no staff pick."
+
+
 class CoverNotFoundError(AppError):
     """No uploaded cover has this address."""
 

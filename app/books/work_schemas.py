@@ -1,5 +1,6 @@
-"""What clients ask and are told about works."""
+"""What clients ask and are told about works and staff picks."""
 
+from datetime import datetime
 from decimal import Decimal
 from typing import Annotated
 
@@ -7,8 +8,9 @@ from pydantic import ConfigDict, Field
 
 from app.books.codes import BookFormat
 from app.books.models import SubjectScheme
-from app.books.schemas import ContributorRead, GenreRead, Line, ToldAvailability
-from app.core.schemas import Id, ReadModel, WriteModel
+from app.books.schemas import BookSummary, ContributorRead, GenreRead, Line, ToldAvailability
+from app.core.pagination import Page
+from app.core.schemas import Id, ReadModel, Text, WriteModel
 
 MAX_EDITIONS = 100
 """How many editions of a work are told, and can be moved at once."""
@@ -101,3 +103,37 @@ class WorkSplit(WriteModel):
     title: Annotated[
         Line | None, Field(description="The new work's title, if it is not the old one's.")
     ] = None
+
+
+class StaffPickUpdate(WriteModel):
+    """Why somebody recommends a work."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"note": "I missed my stop.", "picked_by": "Nora", "position": 1}]
+        }
+    )
+
+    note: Annotated[Text, Field(min_length=1, max_length=2_000)]
+    picked_by: Annotated[Text, Field(min_length=1, max_length=100)]
+    position: Annotated[int, Field(ge=0, le=2**15 - 1, description="The lowest comes first.")] = 0
+
+
+class StaffPickRead(ReadModel):
+    """A work that somebody of the shop recommends, and why."""
+
+    work_id: int
+    note: str
+    picked_by: str
+    position: int
+    picked_at: datetime
+
+
+class StaffPickWithBook(StaffPickRead):
+    """A pick, and the edition that a shopper is led to."""
+
+    book: BookSummary
+
+
+class StaffPickPage(Page[StaffPickWithBook]):
+    """One page of staff picks."""

@@ -7,10 +7,11 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import RedirectResponse, Response
 
-from app.books import service
+from app.books import picks, service
 from app.books.isbn import looks_like_isbn
 from app.books.schemas import BookPage, BookQuery, BookRead
 from app.core.deps import DbSession
+from app.core.pagination import PageQuery
 from app.core.schemas import Id
 from app.storefront.context import Page
 from app.storefront.templating import render
@@ -30,7 +31,8 @@ SORTS = {
 async def home(request: Request, session: DbSession, page: Page) -> Response:
     """The front table."""
     shelves = await service.home_shelves(session)
-    return render(request, "home.html", page=page, shelves=shelves)
+    picked = await picks.list_picks(session, query=PageQuery(size=picks.SHELF_PICKS))
+    return render(request, "home.html", page=page, shelves=shelves, picks=picked.items)
 
 
 @router.get("/books")

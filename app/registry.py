@@ -3,6 +3,7 @@
 from app.books import models as book_models
 from app.books.cover_router import media_router
 from app.books.cover_router import router as uploads_router
+from app.books.jobs import reprice_books_of_the_day
 from app.books.picks_router import admin_router as admin_picks_router
 from app.books.picks_router import router as picks_router
 from app.books.router import genres_router
@@ -76,6 +77,7 @@ JOBS: tuple[Job, ...] = (
     prune_guest_carts,
     prune_sent_words,
     prune_sign_ins,
+    reprice_books_of_the_day,
 )
 
 HANDLERS: tuple[Handler, ...] = (

@@ -3,8 +3,13 @@
 from app.books import models as book_models
 from app.books.cover_router import media_router
 from app.books.cover_router import router as uploads_router
+from app.books.jobs import reprice_books_of_the_day
+from app.books.picks_router import admin_router as admin_picks_router
+from app.books.picks_router import router as picks_router
 from app.books.router import genres_router
 from app.books.router import router as books_router
+from app.books.works_router import admin_router as admin_works_router
+from app.books.works_router import router as works_router
 from app.cart import models as cart_models
 from app.cart.jobs import prune_guest_carts
 from app.cart.router import router as cart_router
@@ -53,6 +58,10 @@ API_ROUTERS = (
     books_router,
     genres_router,
     uploads_router,
+    works_router,
+    admin_works_router,
+    picks_router,
+    admin_picks_router,
     cart_router,
     orders_router,
     admin_orders_router,
@@ -68,6 +77,7 @@ JOBS: tuple[Job, ...] = (
     prune_guest_carts,
     prune_sent_words,
     prune_sign_ins,
+    reprice_books_of_the_day,
 )
 
 HANDLERS: tuple[Handler, ...] = (

@@ -1,6 +1,6 @@
 """Rows that tests need, written as plainly as can be."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from itertools import count
 
@@ -10,10 +10,14 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from app.books.models import Book, Stock, Work
 from app.cart.schemas import MAX_TITLES
 from app.core.config import get_settings
+from app.core.market import Market
 from app.core.security import Role, encode_access_token
 from app.db.session import session_scope
 from app.registry import Base
 from app.users.models import User
+
+MARKET = Market(country="US", today=date(2026, 3, 1))
+"""A country and a day to sell on."""
 
 _numbers = count(1)
 

@@ -517,7 +517,29 @@ async def test_parked_jobs_are_listed_and_queued_again(live_database: str) -> No
         await connection.close()
 
 
-@pytest.mark.parametrize("command", [("check",), ("jobs", "parked"), ("jobs", "requeue")])
+async def test_works_are_shown_merged_and_split(live_database: str, tmp_path: Path) -> None:
+    file = tmp_path / "books.csv"
+    file.write_text(
+        "isbn,title,author,price\n9780141439518,Emma,Jane Austen,7.99\n"
+        "9780141439587,EMMA [sic],J. Austen,8.99\n"
+    )
+    await run_command("import", "csv", str(file), database_url=live_database)
+    merge = ("works", "merge", "1", "2")
+    unsure = await run_badly(*merge, database_url=live_database, stdin=b"n\n")
+    assert "Work 2: EMMA [sic], by J. Austen" in unsure
+    assert "Merge the others into work 1? [y/N]: Aborted." in unsure
+    merged = await run_command(*merge, "--yes", database_url=live_database)
+    assert merged.startswith("Work 1: Emma, by Jane Austen, J. Austen\n")
+    assert re.search(r"9780141439587[│ ]+paperback[│ ]+8.99 USD │ Out of stock", merged)
+    split = ("works", "split", "1", "2", "--title", "Emma again", "--yes")
+    assert "Work 3: Emma again" in await run_command(*split, database_url=live_database)
+    refused = await run_badly(*split, database_url=live_database)
+    assert refused == "bookstore: This book is no edition of that work.\n"
+
+
+@pytest.mark.parametrize(
+    "command", [("check",), ("jobs", "parked"), ("jobs", "requeue"), ("works", "show")]
+)
 async def test_help_shows_an_example(live_database: str, command: tuple[str, ...]) -> None:
     words = await run_command(*command, "--help", database_url=live_database)
     assert f"Example: bookstore {' '.join(command)}" in words

@@ -47,6 +47,46 @@ class GenreConflictError(AppError):
     detail = "A genre of this name exists already."
 
 
+class WorkNotFoundError(AppError):
+    """No such work, or none of its editions is sold; ``items`` says which of several."""
+
+    status: ClassVar[int] = 404
+    code: ClassVar[str] = "WORK_NOT_FOUND"
+    detail = "This work does not exist."
+
+
+class WorkMergedWithItselfError(AppError):
+    """A work was to be merged into itself."""
+
+    status: ClassVar[int] = 409
+    code: ClassVar[str] = "WORK_MERGED_WITH_ITSELF"
+    detail = "A work cannot be merged into itself."
+
+
+class EditionNotOfWorkError(AppError):
+    """A book was to be split off a work that it is no edition of; ``items`` says which."""
+
+    status: ClassVar[int] = 409
+    code: ClassVar[str] = "WORK_EDITION_FOREIGN"
+    detail = "This book is no edition of that work."
+
+
+class WorkWouldBeEmptyError(AppError):
+    """All editions were to be split off a work."""
+
+    status: ClassVar[int] = 409
+    code: ClassVar[str] = "WORK_WOULD_BE_EMPTY"
+    detail = "A work keeps at least one edition: name those that do not belong to it."
+
+
+class StaffPickNotFoundError(AppError):
+    """Nobody recommends this work."""
+
+    status: ClassVar[int] = 404
+    code: ClassVar[str] = "STAFF_PICK_NOT_FOUND"
+    detail = "This work is no staff pick."
+
+
 class CoverNotFoundError(AppError):
     """No uploaded cover has this address."""
 
@@ -77,6 +117,22 @@ class ImageTooManyPixelsError(AppError):
     status: ClassVar[int] = 422
     code: ClassVar[str] = "IMAGE_TOO_MANY_PIXELS"
     detail = "This picture has too many pixels."
+
+
+class BookEmbargoedError(AppError):
+    """No copy may leave the shop yet; ``items`` says of which books, and from when on."""
+
+    status: ClassVar[int] = 409
+    code: ClassVar[str] = "BOOK_EMBARGOED"
+    detail = "This book is not on sale yet."
+
+
+class BookNotSoldInCountryError(AppError):
+    """The publisher gave no right to sell it to ``country``; ``items`` says which books."""
+
+    status: ClassVar[int] = 409
+    code: ClassVar[str] = "BOOK_NOT_SOLD_IN_COUNTRY"
+    detail = "This book may not be sold to that country."
 
 
 @dataclass(frozen=True)

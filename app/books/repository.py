@@ -38,6 +38,7 @@ from app.books.models import (
     Work,
 )
 from app.books.schemas import BookSort, SortDirection
+from app.books.trade_facts import AVAILABILITY, SALES_RIGHTS
 
 AnyRow: TypeAlias = Row[*tuple[Any, ...]]
 AnySelect: TypeAlias = Select[*tuple[Any, ...]]
@@ -65,6 +66,7 @@ SUMMARY = (
     Stock.on_hand.label("stock_quantity"),
     Work.average_rating.label("avg_rating"),
     Work.rating_count.label("review_count"),
+    AVAILABILITY,
 )
 
 SORT_KEYS: Mapping[BookSort, Sequence[ColumnElement[Any]]] = {
@@ -164,7 +166,7 @@ async def count_books(session: AsyncSession, *, books: BookFilter, limit: int) -
     return (await session.scalars(select(func.count()).select_from(found))).one()
 
 
-def _works_by_best_edition() -> AnySelect:
+def works_by_best_edition() -> AnySelect:
     """Return summaries of one edition per work: one that can be bought now, or else the first."""
     edition, copies = aliased(Book), aliased(Stock)
     best = (
@@ -186,7 +188,7 @@ def _works_by_best_edition() -> AnySelect:
 
 async def list_shelf(session: AsyncSession, *, sort: ShelfSort, limit: int) -> Sequence[AnyRow]:
     """Return summaries of the first works in order."""
-    statement = _works_by_best_edition().order_by(*SHELF_ORDERS[sort]).limit(limit)
+    statement = works_by_best_edition().order_by(*SHELF_ORDERS[sort]).limit(limit)
     return (await session.execute(statement)).all()
 
 
@@ -211,7 +213,7 @@ async def list_genre_shelves(
         .subquery()
     )
     favourites = (
-        _works_by_best_edition()
+        works_by_best_edition()
         .add_columns(Work.popularity, Work.id.label("work_id"))
         .where(Work.genre_id == famous.c.id)
         .order_by(*SHELF_ORDERS[BookSort.BESTSELLING])
@@ -269,6 +271,11 @@ async def find_book(
     return (await session.execute(statement)).one_or_none()
 
 
+async def find_book_id(session: AsyncSession, *, isbn: str) -> int | None:
+    """Return the book that has the ISBN, sold or not."""
+    return (await session.scalars(select(Book.id).where(Book.isbn == isbn))).one_or_none()
+
+
 async def list_contributors(session: AsyncSession, *, work_id: int) -> Sequence[AnyRow]:
     """Return names and roles as on the title page."""
     statement = (
@@ -292,6 +299,7 @@ async def list_editions(
             Book.price,
             Book.currency,
             (Stock.on_hand > 0).label("in_stock"),
+            AVAILABILITY,
         )
         .join(Stock)
         .where(Book.work_id == work_id, Book.id != except_book_id, Book.is_sold)
@@ -304,7 +312,7 @@ async def list_offers(session: AsyncSession, *, book_ids: Collection[int]) -> Se
     """Return what a buyer has to know of books that are sold."""
     statement = (
         select(
-            Book.id,
+            Book.id.label("book_id"),
             Work.title,
             Work.author,
             Book.isbn,
@@ -312,6 +320,8 @@ async def list_offers(session: AsyncSession, *, book_ids: Collection[int]) -> Se
             Book.currency,
             Book.cover_image_url,
             Stock.on_hand,
+            Book.on_sale_date,
+            SALES_RIGHTS,
         )
         .join(Work)
         .join(Stock)

@@ -5,9 +5,21 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Self
 
-from pydantic import ConfigDict, Field, computed_field, field_validator, model_validator
+from pydantic import (
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    computed_field,
+    field_validator,
+    model_validator,
+)
 
+from app.books.availability import Availability, TradeFacts, describe_availability
 from app.books.codes import BookFormat, ContributorRole, DatePrecision
+from app.books.slugs import book_address, make_slug
+from app.core.clock import utc_now
+from app.core.config import get_settings
+from app.core.market import shop_market
 from app.core.pagination import Page, PageQuery
 from app.core.schemas import EmptyAsNone, Id, OneLine, Price, ReadModel, Text, WriteModel
 
@@ -28,6 +40,24 @@ LanguageTag = Annotated[
 ]
 IsbnText = Annotated[Text, Field(max_length=60, examples=["978-0-14-143951-8"])]
 """An ISBN as people write it; the service proves it and keeps its thirteen digits."""
+
+
+def _read_availability(value: object) -> object:
+    """Turn the catalogue's facts into what a shopper is told today; an answer stays as it is.
+
+    The day and the country are the shop's, looked up here: the same for whatever lists books.
+    """
+    if isinstance(value, Availability):
+        return value
+    market = shop_market(now=utc_now(), settings=get_settings())
+    return describe_availability(TradeFacts.model_validate(value), market)
+
+
+ToldAvailability = Annotated[
+    Availability,
+    BeforeValidator(_read_availability),
+    Field(description="What a shopper in the shop's country is told of it today."),
+]
 
 
 class BookSort(StrEnum):
@@ -127,6 +157,7 @@ class EditionRead(ReadModel):
     price: Decimal
     currency: str
     in_stock: bool
+    availability: ToldAvailability
 
 
 class BookSummary(ReadModel):
@@ -155,11 +186,24 @@ class BookSummary(ReadModel):
         float | None, Field(description="One to five with one decimal; null without reviews.")
     ]
     review_count: int
+    availability: ToldAvailability
 
     @computed_field
     def in_stock(self) -> bool:
         """Whether a copy can be bought now."""
         return self.stock_quantity > 0
+
+    @computed_field  # type: ignore[prop-decorator] # (mypy cannot know of such properties)
+    @property
+    def slug(self) -> str:
+        """Title and author as the page's address has them; it follows when they change."""
+        return make_slug(title=self.title, author=self.author)
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def url(self) -> str:
+        """Path of the book's page under the shop's address. Older ones lead there."""
+        return book_address(self.id, title=self.title, author=self.author)
 
 
 class BookRead(BookSummary):

@@ -4,7 +4,7 @@ import re
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from itertools import groupby
 from typing import Any
@@ -13,11 +13,13 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.books import repository, search, stock
+from app.books.availability import SalesRule
 from app.books.codes import DatePrecision
 from app.books.errors import (
     BookNotFoundError,
     GenreConflictError,
     GenreNotFoundError,
+    InvalidIsbnError,
     IsbnConflictError,
 )
 from app.books.isbn import parse_isbn
@@ -72,7 +74,10 @@ CONFLICTS: Mapping[str, tuple[type[AppError], str]] = {
 
 @dataclass(frozen=True)
 class Offer:
-    """What a buyer has to know of a book that is sold. ``on_hand`` copies can be bought now."""
+    """What a buyer has to know of a book that is sold. ``on_hand`` copies can be bought now.
+
+    No copy leaves the shop before ``on_sale_date``, or for where ``sales_rights`` forbid it.
+    """
 
     book_id: int
     title: str
@@ -82,6 +87,8 @@ class Offer:
     currency: str
     cover_image_url: str | None
     on_hand: int
+    on_sale_date: date | None
+    sales_rights: Sequence[SalesRule]
 
 
 async def list_books(session: AsyncSession, *, query: BookQuery) -> BookPage:
@@ -135,6 +142,22 @@ async def get_book(session: AsyncSession, *, book_id: int, is_staff: bool = Fals
         contributors=[ContributorRead.model_validate(person) for person in contributors],
         editions=[EditionRead.model_validate(edition) for edition in editions],
     )
+
+
+async def get_book_by_isbn(session: AsyncSession, *, isbn: str) -> BookRead:
+    """Return the book with an ISBN, in whatever spelling.
+
+    Raises:
+        BookNotFoundError: not an ISBN, no such book, or not sold.
+    """
+    try:
+        wanted = parse_isbn(isbn)
+    except InvalidIsbnError:
+        raise BookNotFoundError from None
+    book_id = await repository.find_book_id(session, isbn=wanted)
+    if book_id is None:
+        raise BookNotFoundError
+    return await get_book(session, book_id=book_id)
 
 
 async def create_book(session: AsyncSession, *, book: BookCreate, currency: str) -> BookRead:
@@ -219,8 +242,11 @@ async def create_genre(session: AsyncSession, *, name: str) -> GenreRead:
 
 async def get_offers(session: AsyncSession, *, book_ids: Collection[int]) -> dict[int, Offer]:
     """Return the offers of the books that are sold, by id; the others are left out."""
-    rows = await repository.list_offers(session, book_ids=book_ids)
-    return {row.id: Offer(*row) for row in rows}
+    offers = {}
+    for row in await repository.list_offers(session, book_ids=book_ids):
+        rules = [SalesRule.model_validate(right) for right in row.sales_rights or ()]
+        offers[row.book_id] = Offer(**row._asdict() | {"sales_rights": rules})
+    return offers
 
 
 async def get_titles(

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.books.errors import BookNotFoundError
+from app.books.sale_rules import refuse_unsaleable
 from app.books.service import Offer, get_offers
 from app.cart import repository
 from app.cart.errors import (
@@ -23,6 +24,7 @@ from app.cart.schemas import (
     CartOwner,
     CartRead,
 )
+from app.core.market import Market
 from app.core.money import ZERO
 
 GUEST_CART_LIFETIME = timedelta(days=60)
@@ -49,17 +51,18 @@ async def count_copies(session: AsyncSession, *, owner: CartOwner) -> int:
 
 
 async def add_item(
-    session: AsyncSession, *, owner: CartOwner, book_id: int, quantity: int
+    session: AsyncSession, *, owner: CartOwner, book_id: int, quantity: int, market: Market
 ) -> CartItemRead:
     """Put a book that is not there yet into the basket.
 
     Raises:
         BookNotFoundError: no such book.
+        BookEmbargoedError, BookNotSoldInCountryError: it may not be sold yet, or not here.
         BookOutOfStockError: fewer copies are in stock.
         CartItemDuplicateError: the basket has it already.
         CartFullError: the basket has ``MAX_TITLES`` others already.
     """
-    offer = await _offer_in_stock(session, book_id=book_id, quantity=quantity)
+    offer = await _offer_in_stock(session, book_id=book_id, quantity=quantity, market=market)
     cart_id = await _cart_with_room(session, owner=owner, book_id=book_id)
     item = await repository.insert_item(
         session, cart_id=cart_id, book_id=book_id, quantity=quantity
@@ -70,16 +73,17 @@ async def add_item(
 
 
 async def add_copies(
-    session: AsyncSession, *, owner: CartOwner, book_id: int, quantity: int
+    session: AsyncSession, *, owner: CartOwner, book_id: int, quantity: int, market: Market
 ) -> None:
     """Put copies of a book into the basket, on top of those that are there.
 
     Raises:
         BookNotFoundError: no such book.
+        BookEmbargoedError, BookNotSoldInCountryError: it may not be sold yet, or not here.
         BookOutOfStockError: fewer copies are in stock than would be in the basket.
         CartFullError: the basket has ``MAX_TITLES`` others already.
     """
-    offer = await _offer_in_stock(session, book_id=book_id, quantity=quantity)
+    offer = await _offer_in_stock(session, book_id=book_id, quantity=quantity, market=market)
     cart_id = await _cart_with_room(session, owner=owner, book_id=book_id)
     if not await repository.add_copies(
         session, cart_id=cart_id, book_id=book_id, quantity=quantity, available=offer.on_hand
@@ -92,19 +96,20 @@ async def add_copies(
 
 
 async def update_item(
-    session: AsyncSession, *, owner: CartOwner, item_id: int, quantity: int
+    session: AsyncSession, *, owner: CartOwner, item_id: int, quantity: int, market: Market
 ) -> CartItemRead:
     """Set how many copies it shall be.
 
     Raises:
         CartItemNotFoundError: not in this basket.
         BookNotFoundError: the book is no longer sold.
+        BookEmbargoedError, BookNotSoldInCountryError: it may not be sold yet, or not here.
         BookOutOfStockError: fewer copies are in stock.
     """
     book_id = await repository.find_book(session, owner=owner, item_id=item_id)
     if book_id is None:
         raise CartItemNotFoundError
-    offer = await _offer_in_stock(session, book_id=book_id, quantity=quantity)
+    offer = await _offer_in_stock(session, book_id=book_id, quantity=quantity, market=market)
     item = await repository.update_item(session, owner=owner, item_id=item_id, quantity=quantity)
     if item is None:  # taken out since
         raise CartItemNotFoundError
@@ -165,10 +170,13 @@ async def _cart_with_room(session: AsyncSession, *, owner: CartOwner, book_id: i
     return cart_id
 
 
-async def _offer_in_stock(session: AsyncSession, *, book_id: int, quantity: int) -> Offer:
+async def _offer_in_stock(
+    session: AsyncSession, *, book_id: int, quantity: int, market: Market
+) -> Offer:
     offer = (await get_offers(session, book_ids={book_id})).get(book_id)
     if offer is None:
         raise BookNotFoundError(field="book_id")
+    refuse_unsaleable([offer], market=market, field="book_id")
     if offer.on_hand == 0:
         raise BookOutOfStockError(field="book_id")
     if offer.on_hand < quantity:

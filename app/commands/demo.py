@@ -1,6 +1,7 @@
 """The demo: a stocked shop in one command."""
 
 import asyncio
+import csv
 import os
 import secrets
 import threading
@@ -12,8 +13,10 @@ import typer
 from app import local, server
 from app.books.importers.run import DEMO_CATALOGUE, import_csv
 from app.books.importers.sorting import ImportOptions
+from app.books.picks import set_pick
 from app.books.schemas import BookQuery
-from app.books.service import list_books
+from app.books.service import get_book_by_isbn, list_books
+from app.books.work_schemas import StaffPickUpdate
 from app.commands.terminal import APPLICATION, Host, Port, err, out
 from app.core.config import get_settings
 from app.core.security import hash_password
@@ -25,6 +28,7 @@ from app.users.service import create_admin, has_admin
 app = typer.Typer(add_completion=False, rich_markup_mode="rich")
 
 ADMIN_EMAIL = "admin@example.com"
+DEMO_PICKS = DEMO_CATALOGUE.with_name("demo_staff_picks.csv")
 PATIENCE_SECONDS = 30
 """How long a shop may take to open."""
 
@@ -125,4 +129,16 @@ async def ensure_catalogue() -> int:
         options=ImportOptions(currency=get_settings().currency),
         on_progress=lambda _: None,
     )
+    await _pick_for_staff()
     return report.taken
+
+
+async def _pick_for_staff() -> None:
+    """Put what the demo's staff recommend on the front table."""
+    with DEMO_PICKS.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    async with session_scope() as session:
+        for position, row in enumerate(rows, start=1):
+            book = await get_book_by_isbn(session, isbn=row["isbn13"])
+            pick = StaffPickUpdate(note=row["note"], picked_by=row["picked_by"], position=position)
+            await set_pick(session, work_id=book.work_id, pick=pick)

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.core.clock import Now
 from app.core.config import Settings, get_settings
 from app.core.exceptions import AppError
+from app.core.market import Market, shop_market
 from app.core.security import Role
 from app.db.session import session_scope
 
@@ -32,6 +33,15 @@ async def current_settings() -> Settings:
 
 
 AppSettings = Annotated[Settings, Depends(current_settings)]
+
+
+async def current_market(settings: AppSettings, now: Now) -> Market:
+    """Return the shop's country and its day."""
+    return shop_market(now=now, settings=settings)
+
+
+ShopMarket = Annotated[Market, Depends(current_market)]
+"""Where and when a book is sold, before it is known where it goes."""
 
 
 @dataclass(frozen=True, kw_only=True)

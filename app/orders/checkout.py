@@ -18,11 +18,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.books import stock
 from app.books.errors import InsufficientStockError as ShortStockError
+from app.books.sale_rules import refuse_unsaleable
 from app.books.service import Offer, get_offers
 from app.cart import service as cart
 from app.cart.schemas import MAX_TITLES, CartOwner
 from app.core.config import Settings
 from app.core.deps import Principal
+from app.core.market import Market, shop_market
 from app.core.money import ZERO
 from app.db.session import transactional
 from app.integrations.payments.gateway import (
@@ -77,8 +79,9 @@ async def place_order(
     answered could not be written; it will be settled, and the buyer told, later.
 
     Raises:
-        CartEmptyError, ItemsUnavailableError, InsufficientStockError, TooManyTitlesError: nothing
-            was reserved, and the basket is as it was.
+        CartEmptyError, ItemsUnavailableError, InsufficientStockError, TooManyTitlesError,
+        BookEmbargoedError, BookNotSoldInCountryError: nothing was reserved, and the basket is as
+            it was. A book must be sold where the parcel goes, or else in the shop's country.
         PaymentFailedError: the gateway declined; copies and basket are as they were.
         OrderInProgressError: the same request is being worked on.
         IdempotencyKeyReusedError: the key belongs to another request.
@@ -137,9 +140,13 @@ async def reserve(
     if missing:
         raise ItemsUnavailableError(extra={"items": [{"book_id": book_id} for book_id in missing]})
 
+    address = request.shipping_address
+    market = shop_market(now=now, settings=settings)
+    if address is not None:
+        market = Market(country=address.country, today=market.today)
+    refuse_unsaleable(offers.values(), market=market)
     refuse_short_stock(offers, quantities)
     total = sum((offers[book].price * copies for book, copies in quantities.items()), ZERO)
-    address = request.shipping_address
     reserved_until = now + timedelta(minutes=settings.reservation_minutes)
     order = await repository.insert_order(
         session,

@@ -38,7 +38,8 @@ IdempotencyKey = Annotated[
         402: {"description": "ORDER_PAYMENT_FAILED: declined; the basket stays"},
         409: {
             "description": "ORDER_INSUFFICIENT_STOCK, ORDER_ITEMS_UNAVAILABLE, "
-            "ORDER_TOO_MANY_TITLES, ORDER_IN_PROGRESS"
+            "ORDER_TOO_MANY_TITLES, ORDER_IN_PROGRESS; BOOK_EMBARGOED: not on sale before its day; "
+            "BOOK_NOT_SOLD_IN_COUNTRY: not sold where the parcel goes"
         },
         422: {"description": "ORDER_CART_EMPTY, IDEMPOTENCY_KEY_REUSED, VALIDATION_ERROR"},
     },

@@ -7,10 +7,11 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import RedirectResponse, Response
 
-from app.books import service
+from app.books import picks, service
 from app.books.isbn import looks_like_isbn
-from app.books.schemas import BookPage, BookQuery
+from app.books.schemas import BookPage, BookQuery, BookRead
 from app.core.deps import DbSession
+from app.core.pagination import PageQuery
 from app.core.schemas import Id
 from app.storefront.context import Page
 from app.storefront.templating import render
@@ -30,7 +31,8 @@ SORTS = {
 async def home(request: Request, session: DbSession, page: Page) -> Response:
     """The front table."""
     shelves = await service.home_shelves(session)
-    return render(request, "home.html", page=page, shelves=shelves)
+    picked = await picks.list_picks(session, query=PageQuery(size=picks.SHELF_PICKS))
+    return render(request, "home.html", page=page, shelves=shelves, picks=picked.items)
 
 
 @router.get("/books")
@@ -40,7 +42,7 @@ async def browse(
     """Every book, or those that a search finds; an ISBN leads straight to its book."""
     books = await service.list_books(session, query=query)
     if query.q and looks_like_isbn(query.q) and len(books.items) == 1:
-        return RedirectResponse(f"/books/{books.items[0].id}", 303)
+        return RedirectResponse(books.items[0].url, 303)
     genres = await service.list_genres(session)
     names = {genre.id: genre.name for genre in genres}
     link = _link_builder(request)
@@ -68,12 +70,37 @@ async def browse(
 
 
 @router.get("/books/{book_id}")
-async def book(
-    request: Request, session: DbSession, page: Page, book_id: Annotated[Id, Path()]
+async def book_by_number(
+    request: Request, session: DbSession, book_id: Annotated[Id, Path()]
 ) -> Response:
-    """One book, with its other editions."""
+    """Lead to the book's page under its own address."""
+    return _lead_to(await service.get_book(session, book_id=book_id), request)
+
+
+@router.get("/books/{book_id}/{slug}")
+async def book(
+    request: Request, session: DbSession, page: Page, book_id: Annotated[Id, Path()], slug: str
+) -> Response:
+    """One book, with its other editions. Other words after the number, old ones say, lead here."""
     found = await service.get_book(session, book_id=book_id)
+    if slug != found.slug:
+        return _lead_to(found, request)
     return render(request, "book.html", page=page, book=found, form=None)
+
+
+@router.get("/isbn/{isbn}")
+async def book_by_isbn(request: Request, session: DbSession, isbn: str) -> Response:
+    """Lead to the book with an ISBN, however it is written."""
+    return _lead_to(await service.get_book_by_isbn(session, isbn=isbn), request)
+
+
+def _lead_to(book: BookRead, request: Request) -> Response:
+    """Redirect to a book's address for good.
+
+    No cache keeps that: a title that changes and changes back would lead a browser in circles.
+    """
+    query = f"?{request.url.query}" if request.url.query else ""
+    return RedirectResponse(f"{book.url}{query}", 301, {"Cache-Control": "no-store"})
 
 
 def _link_builder(request: Request) -> Callable[..., str]:

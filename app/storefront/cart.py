@@ -5,13 +5,17 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Path, Request
 from starlette.responses import RedirectResponse, Response
 
-from app.books.errors import BookNotFoundError
+from app.books.errors import (
+    BookEmbargoedError,
+    BookNotFoundError,
+    BookNotSoldInCountryError,
+)
 from app.books.service import get_book
 from app.cart import service
 from app.cart.errors import BookOutOfStockError, CartFullError, CartItemNotFoundError
 from app.cart.schemas import MAX_QUANTITY, CartItemCreate, CartOwner, CartRead, Quantity
 from app.core.csrf import CsrfProtected
-from app.core.deps import AppSettings, DbSession
+from app.core.deps import AppSettings, DbSession, ShopMarket
 from app.core.exceptions import NOT_UNDERSTOOD
 from app.core.schemas import Id, WriteModel
 from app.core.security import new_opaque_token
@@ -49,7 +53,7 @@ async def show_cart(
 
 @router.post("/cart/items")
 async def add_to_cart(
-    request: Request, session: DbSession, page: Page, settings: AppSettings
+    request: Request, session: DbSession, page: Page, settings: AppSettings, market: ShopMarket
 ) -> Response:
     """Put copies of a book into the basket; a guest gets one with the first book."""
     form: Form[CartItemCreate] = await read_form(request, CartItemCreate)
@@ -60,9 +64,18 @@ async def add_to_cart(
     try:
         async with undone_if_refused(session):
             await service.add_copies(
-                session, owner=owner, book_id=form.data.book_id, quantity=form.data.quantity
+                session,
+                owner=owner,
+                book_id=form.data.book_id,
+                quantity=form.data.quantity,
+                market=market,
             )
-    except (BookOutOfStockError, CartFullError) as error:
+    except (
+        BookEmbargoedError,
+        BookNotSoldInCountryError,
+        BookOutOfStockError,
+        CartFullError,
+    ) as error:
         form.message = error.detail
         book = await get_book(session, book_id=form.data.book_id)
         return render(request, "book.html", status=409, page=page, book=book, form=form)
@@ -80,6 +93,7 @@ async def change_item(
     session: DbSession,
     page: Page,
     settings: AppSettings,
+    market: ShopMarket,
     item_id: Annotated[Id, Path()],
 ) -> Response:
     """Change how many copies it shall be, or take the book out."""
@@ -93,9 +107,18 @@ async def change_item(
                 await service.remove_item(session, owner=owner, item_id=item_id)
             else:
                 await service.update_item(
-                    session, owner=owner, item_id=item_id, quantity=form.data.quantity
+                    session,
+                    owner=owner,
+                    item_id=item_id,
+                    quantity=form.data.quantity,
+                    market=market,
                 )
-    except (BookOutOfStockError, BookNotFoundError) as error:
+    except (
+        BookEmbargoedError,
+        BookNotSoldInCountryError,
+        BookOutOfStockError,
+        BookNotFoundError,
+    ) as error:
         return await _show_cart(
             request, session, page, settings, status=error.status, notice=error.detail
         )

@@ -18,14 +18,13 @@ from starlette.responses import HTMLResponse
 from app.books.cover_images import cover_sources, parse_cover_url
 from app.books.covers import draw_cover
 from app.books.isbn import format_isbn
-from app.books.schemas import BookSummary
+from app.books.slugs import book_address
 from app.core.config import get_settings
 from app.core.countries import country_name
 from app.core.csrf import set_csrf_cookie
 from app.core.money import format_money
 from app.storefront.static import static_url
 
-FEW_COPIES = 3
 COVER_IMAGE = '<img class="cover" src="{}" alt="{}, {}" width="300" height="450" loading="{}">'
 COVER_SOURCE = '<source type="{}" srcset="{}" sizes="{}">'
 COVER_PICTURE = "<picture>{}{}</picture>"
@@ -68,15 +67,6 @@ def language_name(code: str) -> str:
     return str(_locale().languages.get(code, code))
 
 
-def stock_sentence(book: BookSummary) -> str:
-    """Tell a shopper whether the book can be had, in one short sentence."""
-    if not book.stock_quantity:
-        return "Out of stock"
-    if book.stock_quantity <= FEW_COPIES:
-        return f"Only {book.stock_quantity} left"
-    return "In stock"
-
-
 @dataclass(frozen=True, kw_only=True)
 class Shop:
     """What templates know of the settings, which hold secrets too."""
@@ -114,7 +104,7 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.globals.update(shop=shop, static=static_url)
+    made.globals.update(shop=shop, static=static_url, book_address=book_address)
     made.filters.update(
         cover=cover,
         day=day,
@@ -123,7 +113,6 @@ def environment() -> Environment:
         language=language_name,
         moment=moment,
         money=money,
-        stock_sentence=stock_sentence,
     )
     return made
 

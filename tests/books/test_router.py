@@ -42,6 +42,14 @@ async def test_a_list_answers_the_contract(client: AsyncClient, db_session: Asyn
                 "in_stock": True,
                 "avg_rating": None,
                 "review_count": 0,
+                "availability": {
+                    "status": "in_stock",
+                    "date": None,
+                    "days": None,
+                    "text": "In stock",
+                },
+                "slug": "the-left-hand-of-darkness-ursula-k-le-guin",
+                "url": f"/books/{book.id}/the-left-hand-of-darkness-ursula-k-le-guin",
             }
         ],
         "total": 1,

@@ -8,6 +8,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from app.books import service
+from app.books.availability import AvailabilityStatus
 from app.books.codes import DatePrecision
 from app.books.errors import (
     BookNotFoundError,
@@ -73,7 +74,7 @@ async def test_a_new_book_has_its_details_and_no_copies(db_session: AsyncSession
         pages=304,
         format=BookFormat.MASS_MARKET,
     )
-    assert book.model_dump(exclude={"id", "work_id", "created_at", "updated_at"}) == {
+    assert book.model_dump(exclude={"id", "work_id", "created_at", "updated_at", "url"}) == {
         "title": "The Left Hand of Darkness",
         "subtitle": "A Novel",
         "author": "Ursula K. Le Guin",
@@ -94,6 +95,13 @@ async def test_a_new_book_has_its_details_and_no_copies(db_session: AsyncSession
         "in_stock": False,
         "avg_rating": None,
         "review_count": 0,
+        "availability": {
+            "status": AvailabilityStatus.OUT_OF_STOCK,
+            "date": None,
+            "days": None,
+            "text": "Out of stock",
+        },
+        "slug": "the-left-hand-of-darkness-ursula-k-le-guin",
         "gtin": None,
         "publisher": "Ace",
         "imprint": None,
@@ -186,6 +194,8 @@ async def test_an_update_changes_what_is_sent(db_session: AsyncSession) -> None:
     assert changed.model_dump(exclude={"updated_at"}) == {
         **book.model_dump(exclude={"updated_at"}),
         "title": "Dune Messiah",
+        "slug": "dune-messiah-frank-herbert",
+        "url": f"/books/{book.id}/dune-messiah-frank-herbert",
         "price": Decimal("11.00"),
         "description": None,
         "isbn": None,
@@ -291,6 +301,8 @@ async def test_offers_are_of_books_that_are_sold(db_session: AsyncSession) -> No
             currency="USD",
             cover_image_url=None,
             on_hand=4,
+            on_sale_date=None,
+            sales_rights=[],
         )
     }
 

@@ -171,7 +171,9 @@ async def test_words_are_forgotten_some_time_after_they_were_sent(committed: Asy
 
 def test_templates_are_compiled_once() -> None:
     compiled = environment("de_DE").get_template("book_restocked/subject.txt")
-    book = SimpleNamespace(id=1, title="Emma", author="Jane Austen", price=Decimal(9))
+    book = SimpleNamespace(
+        url="/books/1/emma", title="Emma", author="Jane Austen", price=Decimal(9)
+    )
     book.currency = "EUR"
     rendered = render_mail(
         "book_restocked", settings=Settings(locale="de_DE"), values={"book": book}

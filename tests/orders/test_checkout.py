@@ -1,13 +1,14 @@
 """Checkout through the API: what is sold, what is charged, and what stays as it was."""
 
+from datetime import date
 from typing import Any
 
 import pytest
 from httpx import AsyncClient
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.books.models import Book, Stock
+from app.books.models import Book, SalesRight, Stock
 from app.cart.models import CartItem
 from app.core.config import get_settings
 from app.integrations.payments.demo import (
@@ -166,6 +167,47 @@ async def test_withdrawn_book(client: AsyncClient, db_session: AsyncSession) -> 
     assert response.json()["code"] == "ORDER_ITEMS_UNAVAILABLE"
     assert response.json()["items"] == [{"book_id": book.id}]
     assert await count(db_session, Order) == 0
+
+
+@pytest.mark.parametrize(
+    ("country", "code"),
+    [("GB", "BOOK_NOT_SOLD_IN_COUNTRY"), (None, None), ("US", None)],
+)
+async def test_a_book_is_only_sold_where_its_publisher_allows(
+    client: AsyncClient, db_session: AsyncSession, country: str | None, code: str | None
+) -> None:
+    book = await make_book(db_session, copies=5)
+    headers = bearer(await make_user(db_session))
+    await add_to_cart(client, headers, book, 1)
+    db_session.add(SalesRight(book_id=book.id, type_code="03", countries=["GB"]))
+    await db_session.commit()
+
+    address = {"shipping_address": ADDRESS | {"country": country}} if country else {}
+    response = await client.post(CHECKOUT, json=address, headers=headers)
+
+    assert (response.status_code, response.json().get("code")) == (409 if code else 201, code)
+    assert await stock_of(db_session, book) == ((5, 0, 0) if code else (4, 0, 1))
+    assert await count(db_session, CartItem) == (1 if code else 0)
+    assert await count(db_session, Order) == (0 if code else 1)
+
+
+async def test_an_embargoed_book_is_not_sold_yet(
+    client: AsyncClient, db_session: AsyncSession
+) -> None:
+    book = await make_book(db_session, copies=5)
+    headers = bearer(await make_user(db_session))
+    await add_to_cart(client, headers, book, 1)
+    await db_session.execute(
+        update(Book).where(Book.id == book.id).values(on_sale_date=date(2999, 1, 2))
+    )
+    await db_session.commit()
+
+    response = await client.post(CHECKOUT, json={}, headers=headers)
+
+    assert (response.status_code, response.json()["code"]) == (409, "BOOK_EMBARGOED")
+    assert response.json()["items"][0]["on_sale_date"] == "2999-01-02"
+    assert await stock_of(db_session, book) == (5, 0, 0)
+    assert (await count(db_session, CartItem), await count(db_session, Order)) == (1, 0)
 
 
 async def test_as_many_titles_as_an_order_can_have(

@@ -18,7 +18,7 @@ from app.orders.checkout import place_order
 from app.orders.models import Order, OrderStatus
 from app.orders.overdue import settle_overdue
 from app.orders.schemas import CheckoutRequest
-from tests.factories import make_book, make_user
+from tests.factories import MARKET, make_book, make_user
 from tests.jobs.processes import Gate
 
 
@@ -40,7 +40,9 @@ async def test_the_buyer_is_told_that_the_order_is_pending_and_it_is_settled_lat
     async with live_sessions() as session:
         user = await make_user(session)
         book = await make_book(session, price="12.99")
-        await add_item(session, owner=CartOwner.account(user.id), book_id=book.id, quantity=2)
+        await add_item(
+            session, owner=CartOwner.account(user.id), book_id=book.id, quantity=2, market=MARKET
+        )
         await session.commit()
     buyer = Principal(id=user.id, email=user.email, display_name="Ada", role=Role.USER)
     url = make_url(live_database)

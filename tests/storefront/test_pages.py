@@ -1,6 +1,7 @@
 """The shopper's pages, without scripts: real links and real forms."""
 
 import re
+from datetime import date
 from html import unescape
 
 import pytest
@@ -9,6 +10,8 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.books.models import Book
+from app.books.schemas import BookUpdate
+from app.books.service import update_book
 from app.cart.models import CartItem
 from app.core.security import hash_password
 from app.integrations.payments.demo import APPROVED_CARD, DECLINED_CARD
@@ -38,7 +41,10 @@ class Browser:
         self.page = ""
 
     async def go(self, address: str) -> Response:
-        return self._see(await self.client.get(address))
+        response = await self.client.get(address)
+        if response.status_code == 301:
+            response = await self.client.get(response.headers["Location"])
+        return self._see(response)
 
     async def send(self, address: str, **fields: str) -> Response:
         hidden = {
@@ -107,7 +113,10 @@ async def test_search_without_result(browser: Browser) -> None:
 async def test_an_isbn_leads_to_its_book(browser: Browser, db_session: AsyncSession) -> None:
     book = await make_book(db_session, isbn="9780141439518")
     response = await browser.go("/books?q=978-0-14-143951-8")
-    assert (response.status_code, response.headers["Location"]) == (303, f"/books/{book.id}")
+    assert (response.status_code, response.headers["Location"]) == (
+        303,
+        f"/books/{book.id}/the-left-hand-of-darkness-ursula-k-le-guin",
+    )
 
 
 @pytest.mark.parametrize(("copies", "words"), [(9, "In stock"), (2, "Only 2 left"), (0, "Out of")])
@@ -508,3 +517,74 @@ async def test_a_cover_is_shown_in_the_width_that_is_needed(
         drawn = await give_cover(url)
         assert "elsewhere.example" not in drawn
         assert '<svg class="cover"' in drawn
+
+
+SLUG = "the-left-hand-of-darkness-ursula-k-le-guin"
+
+
+@pytest.mark.parametrize("path", ["", "/an-old-title", "/THE-LEFT-HAND", "/%00", "/森"])
+async def test_every_address_of_a_book_leads_to_its_one(
+    browser: Browser, db_session: AsyncSession, path: str
+) -> None:
+    book = await make_book(db_session)
+    response = await browser.client.get(f"/books/{book.id}{path}?utm=1")
+    assert response.status_code == 301
+    assert response.headers["Location"] == f"/books/{book.id}/{SLUG}?utm=1"
+    assert response.headers["Cache-Control"] == "no-store"
+
+
+async def test_a_books_address_follows_its_title(
+    browser: Browser, db_session: AsyncSession
+) -> None:
+    book = await make_book(db_session, title="森", author="村上")
+    old = (await browser.client.get(f"/books/{book.id}")).headers["Location"]
+    page = await browser.client.get(old)
+    assert (page.status_code, f"/books/{book.id}/%E6%A3%AE" in page.text) == (200, True)
+    await update_book(db_session, book_id=book.id, change=BookUpdate(title="Norwegian Wood"))
+    response = await browser.client.get(old)
+    new = f"/books/{book.id}/norwegian-wood-%E6%9D%91%E4%B8%8A"
+    assert (response.status_code, response.headers["Location"]) == (301, new)
+    page = await browser.client.get(new)
+    assert f'<link rel="canonical" href="http://127.0.0.1:8000{new}">' in page.text
+
+
+@pytest.mark.parametrize(
+    "spelling", ["9780441478125", "978-0-441-47812-5", "0-441-47812-3", "ISBN 0441478123"]
+)
+async def test_every_isbn_leads_to_its_book(
+    browser: Browser, db_session: AsyncSession, spelling: str
+) -> None:
+    book = await make_book(db_session, isbn="9780441478125")
+    response = await browser.client.get(f"/isbn/{spelling}")
+    assert (response.status_code, response.headers["Location"]) == (301, f"/books/{book.id}/{SLUG}")
+
+
+@pytest.mark.parametrize("isbn", ["9780141439518", "9780441478124", "dune", "%00"])
+async def test_an_isbn_that_leads_nowhere(browser: Browser, isbn: str) -> None:
+    response = await browser.client.get(f"/isbn/{isbn}")
+    assert (response.status_code, "This page is out of print" in response.text) == (404, True)
+
+
+async def test_a_withdrawn_book_has_no_address(browser: Browser, db_session: AsyncSession) -> None:
+    book = await make_book(db_session, isbn="9780441478125")
+    await withdraw_book(db_session, book)
+    for address in (f"/books/{book.id}", f"/books/{book.id}/{SLUG}", "/isbn/9780441478125"):
+        assert (await browser.client.get(address)).status_code == 404
+
+
+async def test_a_book_that_cannot_be_bought_yet_says_from_when(
+    browser: Browser, db_session: AsyncSession
+) -> None:
+    book = await make_book(db_session)
+    await db_session.execute(
+        update(Book).where(Book.id == book.id).values(on_sale_date=date(2999, 1, 2))
+    )
+    await db_session.commit()
+    page = (await browser.go(f"/books/{book.id}")).text
+    assert "Pre-order: on sale from 2 January 2999" in page
+    assert "Add to basket" not in page
+    other = await make_book(db_session)
+    await browser.go(f"/books/{other.id}")
+    response = await browser.send("/cart/items", book_id=str(book.id), quantity="1")
+    assert response.status_code == 409
+    assert "“The Left Hand of Darkness” is on sale from 2 January 2999." in unescape(response.text)

@@ -28,6 +28,7 @@ from app.books.importers.matching import find_matches, fold
 from app.books.importers.report import ImportReport, Refusal
 from app.books.importers.rows import BookRow, ImportedBook, People
 from app.books.importers.sorting import ImportOptions, NewBook, Sorting
+from app.books.locks import IMPORT_LOCK
 from app.books.models import (
     Book,
     BookFormat,
@@ -41,9 +42,6 @@ from app.db.session import MAX_ATTEMPTS, AsyncSessionLocal, transactional
 
 BATCH_ROWS = 500
 REMOVED = "This book was removed from the shop. To sell it again, add it there first."
-IMPORT_LOCK = 0x424F4F4B
-"""Key of the advisory lock: batches of several imports take turns, so that none doubles a work."""
-
 WORK_FACTS = (
     "title",
     "subtitle",
@@ -271,7 +269,7 @@ async def _update_books(
             book,
             _facts(BOOK_FACTS, row.book) | names.of_book(row.book) | _money(row.book, options),
         )
-        if is_oldest:
+        if is_oldest and not work.is_curated:
             series = (work.series, work.series_number)
             is_changed |= _change(work, _facts(WORK_FACTS, row.book) | names.of_work(row.book))
             if (work.series, work.series_number) != series:

@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.books.importers.rows import BookRow, ImportedBook
-from app.books.models import Book, BookFormat, Contribution, Contributor, Work
+from app.books.models import Book, BookFormat, Contribution, Contributor, Work, WorkAlias
 
 WorkKey = tuple[str, str]
 """Title and first author as the search compares them."""
@@ -26,6 +26,10 @@ class KnownWork:
 
     new_editions: dict[BookFormat, int] = field(default_factory=dict)
     """Lines of the batch's new books without ISBN."""
+
+    def has_nameless(self, book_format: BookFormat) -> bool:
+        """Tell whether it has, or is about to have, a book of this format without ISBN."""
+        return book_format in self.editions or book_format in self.new_editions
 
     def may_be(self, book: ImportedBook) -> bool:
         """Tell whether nothing speaks against the book being an edition of this work."""
@@ -79,6 +83,7 @@ async def find_matches(session: AsyncSession, rows: Sequence[BookRow]) -> Matche
     ]
     titles = await fold(session, [str(row.book.title) for row in others])
     namesakes = await _works_by_title(session, set(titles.values()))
+    namesakes += await _works_by_alias(session, set(titles.values()), namesakes)
     authors = await _fold_shared(session, others, titles, namesakes)
 
     keys = {
@@ -150,6 +155,35 @@ async def _works_by_title(session: AsyncSession, titles: Collection[str]) -> lis
         _Namesake(KnownWork(work_id, year, number), title, folded, author or "")
         for work_id, year, number, title, folded, author in await session.execute(statement)
     ]
+
+
+async def _works_by_alias(
+    session: AsyncSession, titles: Collection[str], others: Sequence[_Namesake]
+) -> list[_Namesake]:
+    """Return the works that had these titles before staff merged or renamed them.
+
+    A work that is found under several names is one: all of them share its editions.
+    """
+    statement = (
+        select(
+            WorkAlias.work_id,
+            WorkAlias.first_published,
+            WorkAlias.series_number,
+            WorkAlias.title,
+            WorkAlias.folded_title,
+            WorkAlias.author,
+        )
+        .where(WorkAlias.folded_title == any_(cast(sorted(titles), ARRAY(Text))))
+        .order_by(WorkAlias.id)
+    )
+    known = {other.work.id: other.work for other in others}
+    found = []
+    for work_id, year, number, title, folded, author in await session.execute(statement):
+        alias = KnownWork(work_id, year, number)
+        first = known.setdefault(work_id, alias)
+        alias.editions, alias.new_editions = first.editions, first.new_editions
+        found.append(_Namesake(alias, title, folded, author))
+    return found
 
 
 async def _add_editions(session: AsyncSession, works: Sequence[KnownWork]) -> None:

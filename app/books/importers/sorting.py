@@ -64,9 +64,12 @@ class Sorting:
         """Sort a row that says title and author and has no ISBN that is known."""
         book = row.book
         works = self._matches.works[self._matches.keys[row.line]]
-        work = next((known for known in works if known.may_be(book)), None)
+        candidates = [known for known in works if known.may_be(book)]
+        book_format = book.format or BookFormat.PAPERBACK
+        having = (known for known in candidates if known.has_nameless(book_format))
+        work = next(having, None) if book.isbn is None else None
+        work = work or next(iter(candidates), None)
         if book.isbn is None and work is not None:
-            book_format = book.format or BookFormat.PAPERBACK
             if book_format in work.editions:
                 self._recognise(row, work.editions[book_format])
                 return

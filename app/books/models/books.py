@@ -90,6 +90,12 @@ class Book(CreatedAt, Base):
     availability_code: Mapped[str | None] = mapped_column(Text)
     order_time_days: Mapped[int | None] = mapped_column(SmallInteger)
     price: Mapped[Decimal | None] = mapped_column(Numeric(10, 2))
+    feed_price: Mapped[Decimal | None] = mapped_column(Numeric(10, 2))
+    """What suppliers' prices came to last; where ``price`` differs, somebody has set it."""
+
+    priced_on: Mapped[date | None]
+    """The shop's day for which ``feed_price`` was chosen."""
+
     currency: Mapped[str] = mapped_column(Text)
     cover_image_url: Mapped[str | None] = mapped_column(Text)
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now(), onupdate=func.now())

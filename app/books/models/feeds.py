@@ -8,6 +8,7 @@ from sqlalchemy import (
     CheckConstraint,
     ForeignKey,
     Identity,
+    Index,
     LargeBinary,
     Numeric,
     Text,
@@ -35,6 +36,14 @@ class Price(Base):
     __table_args__ = (
         CheckConstraint("amount >= 0", name="amount_not_negative"),
         CheckConstraint("currency ~ '^[A-Z]{3}$'", name="currency_iso"),
+        Index(
+            "ix_prices_valid_from", "valid_from", postgresql_where=text("valid_from IS NOT NULL")
+        ),
+        Index(
+            "ix_prices_valid_until",
+            "valid_until",
+            postgresql_where=text("valid_until IS NOT NULL"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)

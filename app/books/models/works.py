@@ -132,7 +132,8 @@ class Work(CreatedAt, Base):
 
     ``author``, ``series`` and ``series_number`` are display strings: of all contributors, and of
     the first series. ``first_published`` is a year, negative before the common era; ``popularity``
-    is any number that grows with fame, and orders equal matches.
+    is any number that grows with fame, and orders equal matches. What staff put together or named
+    ``is_curated``: feeds only fill its gaps.
     """
 
     __tablename__ = "works"
@@ -156,6 +157,7 @@ class Work(CreatedAt, Base):
     genre_id: Mapped[int | None] = mapped_column(ForeignKey("genres.id"))
     first_published: Mapped[int | None] = mapped_column(SmallInteger)
     original_language: Mapped[str | None] = mapped_column(Text)
+    is_curated: Mapped[bool] = mapped_column(Boolean, server_default=text("false"))
     popularity: Mapped[int] = mapped_column(server_default=text("0"))
     rating_sum: Mapped[int] = mapped_column(server_default=text("0"))
     rating_count: Mapped[int] = mapped_column(server_default=text("0"))
@@ -196,6 +198,35 @@ class WorkIdentifier(Base):
     scheme: Mapped[str] = mapped_column(Text, primary_key=True)
     value: Mapped[str] = mapped_column(Text, primary_key=True)
     work_id: Mapped[int] = mapped_column(ForeignKey("works.id", ondelete="CASCADE"), index=True)
+
+
+class MergedWork(Base):
+    """The number of a work that was merged into another, where its old addresses lead."""
+
+    __tablename__ = "merged_works"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    work_id: Mapped[int] = mapped_column(ForeignKey("works.id", ondelete="CASCADE"), index=True)
+
+
+class WorkAlias(Base):
+    """What a feed may still call a work that staff merged or renamed.
+
+    A row without an ISBN is found by it, and a new edition joins its work by it. ``author`` is
+    the first contributor's name, or empty.
+    """
+
+    __tablename__ = "work_aliases"
+
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    work_id: Mapped[int] = mapped_column(ForeignKey("works.id", ondelete="CASCADE"), index=True)
+    title: Mapped[str] = mapped_column(Text)
+    folded_title: Mapped[str] = mapped_column(
+        Text, Computed("search_fold(title)", persisted=True), index=True
+    )
+    author: Mapped[str] = mapped_column(Text)
+    first_published: Mapped[int | None] = mapped_column(SmallInteger)
+    series_number: Mapped[str | None] = mapped_column(Text)
 
 
 class StaffPick(CreatedAt, Base):

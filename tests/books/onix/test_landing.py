@@ -16,6 +16,7 @@ from app.books.importers.onix.landing import (
     NO_PRICE,
     NO_REFERENCE,
     NO_TITLE,
+    OWN_PRICE,
     REMOVED,
     REPEATED,
     TEST,
@@ -518,3 +519,17 @@ async def test_a_clock_decides_what_is_of_the_same_message() -> None:
     assert await query("SELECT taken_at FROM feed_records") == [
         (datetime(2026, 11, 24, 1, tzinfo=UTC),)
     ]
+
+
+async def test_a_price_that_was_set_in_the_shop_is_not_overwritten() -> None:
+    await land(product(supply=price("7.99")))
+    assert await query("SELECT feed_price::text, priced_on FROM books") == [("7.99", OPTIONS.today)]
+    async with session_scope() as session:
+        await session.execute(text("UPDATE books SET price = 6.50"))
+    report = await land(product(supply=price("8.49")), sent="20260102")
+    assert [note.text for note in report.notes] == [OWN_PRICE.format("8.49")]
+    assert await query("SELECT price::text, feed_price::text FROM books") == [("6.50", "8.49")]
+    report = await land(product(supply=price("6.50")), sent="20260103")
+    assert report.notes == []
+    await land(product(supply=price("7.00")), sent="20260104")  # they agreed, and go on together
+    assert await query("SELECT price::text FROM books") == [("7.00",)]

@@ -19,7 +19,6 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.books.importers.load import IMPORT_LOCK
 from app.books.importers.onix import writing
 from app.books.importers.onix.codes import Notification
 from app.books.importers.onix.facts import (
@@ -35,6 +34,7 @@ from app.books.importers.onix.product import BrokenProduct, OnixHeader, OnixProd
 from app.books.importers.onix.reader import OnixMessage
 from app.books.importers.onix.shelf import Shelf, find_records, load_shelf
 from app.books.importers.report import ImportReport, Note, Refusal
+from app.books.locks import IMPORT_LOCK
 from app.books.models import Book, FeedRecord, Price
 from app.books.pricing import choose_price
 from app.core.exceptions import is_unstorable
@@ -51,6 +51,7 @@ REMOVED = "This book was removed from the shop by its staff. To sell it again, a
 REPEATED = "The message has several records with this reference: the last one counts."
 FREE_OR_UNKNOWN = "Not on sale: the feed says that it is free of charge or has no price yet."
 NO_PRICE = "Not on sale: the record has no price."
+OWN_PRICE = "The price that was set in the shop stays; the record's would be {}."
 
 NOT_STORABLE = "A value of the record does not fit into the catalogue."
 
@@ -313,16 +314,27 @@ class _Batch:
         return self._tell(product, Outcome.UPDATED if is_changed else Outcome.UNCHANGED, note)
 
     def _price(self, product: OnixProduct, book: Book) -> str | None:
-        """Give the book the price that holds for the shop; say why if there is none.
+        """Give the book the price that holds for the shop; say why if it gets none.
 
-        A book that has a price keeps it then.
+        A book that has a price keeps it then, and also where that is not what feeds said before:
+        somebody has set it since.
         """
         options = self._options
+        is_set = (
+            book.priced_on is not None
+            and book.price is not None
+            and (book.price, book.currency) != (book.feed_price, options.currency)
+        )
+        book.priced_on = options.today
         chosen = choose_price(
             book.prices, currency=options.currency, country=options.country, day=options.today
         )
         if chosen is not None:
             amount = round(chosen.amount, 2)
+            if book.feed_price != amount:
+                book.feed_price = amount
+            if is_set and book.currency == options.currency:
+                return None if book.price == amount else OWN_PRICE.format(amount)
             if (book.price, book.currency) != (amount, options.currency):
                 book.price, book.currency = amount, options.currency
             return None

@@ -23,6 +23,7 @@ from app.books.models import (
     Subject,
     SubjectScheme,
     Work,
+    WorkAlias,
     WorkIdentifier,
     WorkSubject,
 )
@@ -171,6 +172,28 @@ async def _load_works(
         if work.contributions:
             key = shelf.key_of(work.title, work.contributions[0].contributor.name)
             shelf.works_by_key.setdefault(key, []).append(work)
+    await _add_aliases(session, shelf, titles)
+
+
+async def _add_aliases(session: AsyncSession, shelf: Shelf, titles: Collection[str]) -> None:
+    """Let works also be found by what they were called before staff merged or renamed them."""
+    aliases = (
+        await session.scalars(
+            select(WorkAlias)
+            .where(among(WorkAlias.folded_title, {shelf.folded[title] for title in titles}))
+            .order_by(WorkAlias.id)
+        )
+    ).all()
+    if not aliases:
+        return
+    works = select(Work).where(Work.id.in_({alias.work_id for alias in aliases}))
+    by_id = {work.id: work for work in await session.scalars(works.options(*_whole_work()))}
+    names = {alias.author for alias in aliases} | {alias.title for alias in aliases}
+    shelf.folded |= await fold(session, names - shelf.folded.keys())
+    for alias in aliases:
+        known = shelf.works_by_key.setdefault(shelf.key_of(alias.title, alias.author), [])
+        if by_id[alias.work_id] not in known:
+            known.append(by_id[alias.work_id])
 
 
 async def _load_names(session: AsyncSession, shelf: Shelf, facts: Sequence[Facts]) -> None:

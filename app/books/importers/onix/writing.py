@@ -68,11 +68,12 @@ def add_book(
 def update_book(shelf: Shelf, book: Book, facts: Facts) -> bool:
     """Make a book what the record says; tell whether anything was different.
 
-    The facts of a work are those of its oldest edition; the others only fill its gaps.
+    The facts of a work are those of its oldest edition; the others only fill its gaps, and so do
+    all where staff put the work together.
     """
     is_changed = _set(book, facts.book)
     is_changed |= _set_trade_facts(shelf, book, facts)
-    if book.work.books[0] is book:
+    if book.work.books[0] is book and not book.work.is_curated:
         is_changed |= _set_work(shelf, book.work, facts)
     else:
         is_changed |= _fill_work(shelf, book.work, facts)

@@ -2,13 +2,13 @@
 
 from datetime import date, datetime
 from decimal import Decimal
-from enum import StrEnum
-from typing import Annotated, Self
+from typing import Annotated
 
-from pydantic import ConfigDict, Field, computed_field, field_validator, model_validator
+from pydantic import ConfigDict, Field, computed_field, field_validator
 
 from app.books.codes import BookFormat, ContributorRole, DatePrecision
-from app.core.pagination import Page, PageQuery
+from app.books.queries import BookSort
+from app.core.pagination import CountedPage
 from app.core.schemas import EmptyAsNone, Id, Price, ReadModel, Text, WriteModel
 
 MAX_QUANTITY = 1_000_000
@@ -21,78 +21,12 @@ Line = Annotated[Text, Field(min_length=1, max_length=500)]
 """A title, a name: one line."""
 
 Prose = Annotated[Text, Field(max_length=20_000)]
-PriceLimit = Annotated[Decimal, Field(ge=0, max_digits=10, decimal_places=2, allow_inf_nan=False)]
 ImageUrl = Annotated[Text, Field(max_length=2_000, pattern=r"^(https?://|/[^/\s])\S+$")]
 LanguageTag = Annotated[
     str, Field(max_length=35, pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$", examples=["en", "pt-BR"])
 ]
 IsbnText = Annotated[Text, Field(max_length=60, examples=["978-0-14-143951-8"])]
 """An ISBN as people write it; the service proves it and keeps its thirteen digits."""
-
-
-class BookSort(StrEnum):
-    """What a list of books is sorted by."""
-
-    TITLE = "title"
-    PRICE = "price"
-    DATE = "date"
-    CREATED_AT = "created_at"
-    AVERAGE_RATING = "avg_rating"
-    RELEVANCE = "relevance"
-    BESTSELLING = "bestselling"
-
-
-class SortDirection(StrEnum):
-    """Which end of a list comes first."""
-
-    ASCENDING = "asc"
-    DESCENDING = "desc"
-
-
-class BookQuery(PageQuery):
-    """Which books are asked for, and in which order. What is left empty does not count."""
-
-    q: Annotated[
-        Text | None,
-        EmptyAsNone,
-        Field(
-            description="Words of title, author or series, or an ISBN. Case, accents and "
-            "punctuation do not matter, the last word may be unfinished, and spelling is "
-            "repaired. Only the first 200 characters and 12 words count.",
-            examples=["pride prejud"],
-        ),
-    ] = None
-    genre_id: Annotated[Id | None, EmptyAsNone] = None
-    author: Annotated[
-        Text | None,
-        EmptyAsNone,
-        Field(description="Words, or their beginnings, of the author's name."),
-    ] = None
-    min_price: Annotated[PriceLimit | None, EmptyAsNone] = None
-    max_price: Annotated[PriceLimit | None, EmptyAsNone] = None
-    sort: Annotated[
-        BookSort | None,
-        EmptyAsNone,
-        Field(description="By default relevance for a search, else bestselling."),
-    ] = None
-    sort_dir: Annotated[
-        SortDirection | None,
-        EmptyAsNone,
-        Field(
-            description="By default titles from A and prices from the lowest, everything else "
-            "from the highest or newest. Relevance knows one direction."
-        ),
-    ] = None
-
-    @model_validator(mode="after")
-    def _refuse_empty_range(self) -> Self:
-        if (
-            self.min_price is not None
-            and self.max_price is not None
-            and self.min_price > self.max_price
-        ):
-            raise ValueError("min_price must not be greater than max_price")
-        return self
 
 
 class GenreRead(ReadModel):
@@ -199,12 +133,9 @@ class BookRead(BookSummary):
     ]
 
 
-class BookPage(Page[BookSummary]):
+class BookPage(CountedPage[BookSummary]):
     """One page of books."""
 
-    total_is_exact: Annotated[
-        bool, Field(description="Whether there are exactly `total` books, or at least so many.")
-    ]
     corrected_query: Annotated[
         str | None,
         Field(description="What was searched for instead, as nothing was found for `q`."),

@@ -12,7 +12,7 @@ import typer
 from app import local, server
 from app.books.importers.run import DEMO_CATALOGUE, import_csv
 from app.books.importers.sorting import ImportOptions
-from app.books.schemas import BookQuery
+from app.books.queries import BookQuery
 from app.books.service import list_books
 from app.commands.terminal import APPLICATION, Host, Port, err, out
 from app.core.config import get_settings

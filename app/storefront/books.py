@@ -9,7 +9,8 @@ from starlette.responses import RedirectResponse, Response
 
 from app.books import service
 from app.books.isbn import looks_like_isbn
-from app.books.schemas import BookPage, BookQuery
+from app.books.queries import BookQuery
+from app.books.schemas import BookPage
 from app.core.deps import DbSession
 from app.core.schemas import Id
 from app.storefront.context import Page

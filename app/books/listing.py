@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.books import repository, search
+from app.books.catalogue import spell_code
 from app.books.queries import BookQuery, BookSort, SortDirection
 from app.books.repository import BookFilter
 from app.books.schemas import BookPage, BookSummary
@@ -64,7 +65,7 @@ async def _subject_ids(session: AsyncSession, query: BookQuery) -> Sequence[int]
     if query.subject is None:
         return None
     return await repository.list_subject_ids(
-        session, scheme=query.subject_scheme, code=query.subject.strip().upper()
+        session, scheme=query.subject_scheme, code=spell_code(query.subject)
     )
 
 

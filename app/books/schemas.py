@@ -2,10 +2,11 @@
 
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Any, Self
 
 from pydantic import ConfigDict, Field, computed_field, field_validator
 
+from app.books.catalogue_schemas import SeriesOfBook, SeriesSummary, SubjectOfBook
 from app.books.codes import BookFormat, ContributorRole, DatePrecision
 from app.books.queries import BookSort
 from app.core.pagination import CountedPage
@@ -50,6 +51,7 @@ class ContributorRead(ReadModel):
 
     name: str
     role: ContributorRole
+    id: int
 
 
 class EditionRead(ReadModel):
@@ -131,6 +133,13 @@ class BookRead(BookSummary):
     editions: Annotated[
         list[EditionRead], Field(description="The work's other editions that are sold.")
     ]
+    publisher_id: int | None
+    imprint_id: int | None
+    series_list: Annotated[
+        list[SeriesOfBook],
+        Field(description="Every series that the work is in; `series` names the first."),
+    ]
+    subjects: Annotated[list[SubjectOfBook], Field(description="The main one first.")]
 
 
 class BookPage(CountedPage[BookSummary]):
@@ -140,6 +149,30 @@ class BookPage(CountedPage[BookSummary]):
         str | None,
         Field(description="What was searched for instead, as nothing was found for `q`."),
     ] = None
+
+
+class SeriesVolume(ReadModel):
+    """A work in a series, as the edition of it that can be bought now, or else the first."""
+
+    number: Annotated[
+        str | None, Field(description="What the series calls it by.", examples=["2.5"])
+    ]
+    book: BookSummary
+
+    @classmethod
+    def from_row(cls, row: Any) -> Self:
+        """Return the volume that a summary with ``number`` is of."""
+        return cls(number=row.number, book=BookSummary.model_validate(row))
+
+
+class VolumePage(CountedPage[SeriesVolume]):
+    """One page of a series' volumes."""
+
+
+class SeriesDetail(SeriesSummary):
+    """A series with its volumes."""
+
+    volumes: VolumePage
 
 
 class Shelf(ReadModel):

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.books import listing, repository, stock
+from app.books import catalogue, listing, repository, stock
 from app.books.codes import DatePrecision
 from app.books.errors import (
     BookNotFoundError,
@@ -106,13 +106,15 @@ async def get_book(session: AsyncSession, *, book_id: int, is_staff: bool = Fals
         if row.genre_id is None
         else GenreRead(id=row.genre_id, name=row.genre_name, slug=row.genre_slug)
     )
-    contributors = await repository.list_contributors(session, work_id=row.work_id)
+    contributors = await repository.list_contributors_of_work(session, work_id=row.work_id)
     editions = await repository.list_editions(session, work_id=row.work_id, except_book_id=book_id)
     return BookRead(
         **row._asdict(),
         genre=genre,
         contributors=[ContributorRead.model_validate(person) for person in contributors],
         editions=[EditionRead.model_validate(edition) for edition in editions],
+        series_list=await catalogue.list_series_of_work(session, work_id=row.work_id),
+        subjects=await catalogue.list_subjects_of_work(session, work_id=row.work_id),
     )
 
 

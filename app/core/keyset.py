@@ -11,6 +11,7 @@ from sqlalchemy import (
     Select,
     and_,
     false,
+    func,
     literal,
     select,
     true,
@@ -102,6 +103,12 @@ async def read_slice(
         next_cursor=cursor(rows[-1], is_before=False) if rows and has_next else None,
         previous_cursor=cursor(rows[0], is_before=True) if rows and has_previous else None,
     )
+
+
+async def count_rows(session: AsyncSession, statement: AnySelect, *, limit: int) -> int:
+    """Return how many rows a statement has, and no more than the limit."""
+    rows = statement.limit(limit).subquery()
+    return (await session.scalars(select(func.count()).select_from(rows))).one()
 
 
 async def read_objects(

@@ -111,9 +111,20 @@ async def test_a_new_book_has_its_details_and_no_copies(db_session: AsyncSession
         "on_sale_date": None,
         "short_description": None,
         "table_of_contents": None,
-        "contributors": [{"name": "Ursula K. Le Guin", "role": ContributorRole.AUTHOR}],
+        "contributors": [
+            {
+                "name": "Ursula K. Le Guin",
+                "role": ContributorRole.AUTHOR,
+                "id": book.contributors[0].id,
+            }
+        ],
         "editions": [],
+        "publisher_id": book.publisher_id,
+        "imprint_id": None,
+        "series_list": [{"id": book.series_list[0].id, "title": "Hainish Cycle", "number": "4"}],
+        "subjects": [],
     }
+    assert book.publisher_id is not None
     assert await service.get_book(db_session, book_id=book.id) == book
 
 

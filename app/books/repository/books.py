@@ -35,6 +35,8 @@ async def find_book(
             Book.gtin,
             Publisher.name.label("publisher"),
             imprint.name.label("imprint"),
+            Book.publisher_id,
+            Book.imprint_id,
             Book.language,
             Work.original_language,
             Book.edition_statement,
@@ -61,10 +63,10 @@ async def find_book(
     return (await session.execute(statement)).one_or_none()
 
 
-async def list_contributors(session: AsyncSession, *, work_id: int) -> Sequence[AnyRow]:
+async def list_contributors_of_work(session: AsyncSession, *, work_id: int) -> Sequence[AnyRow]:
     """Return names and roles as on the title page."""
     statement = (
-        select(Contributor.name, Contribution.role)
+        select(Contributor.id, Contributor.name, Contribution.role)
         .join(Contribution.contributor)
         .where(Contribution.work_id == work_id)
         .order_by(Contribution.position)

@@ -6,7 +6,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, Integer, any_, cast, func, or_, select
+from sqlalchemy import ColumnElement, Integer, any_, cast, func, literal_column, or_, select
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import InstrumentedAttribute
 
@@ -56,6 +56,12 @@ class BookFilter:
 def among(column: InstrumentedAttribute[int], ids: Collection[int]) -> ColumnElement[bool]:
     """Return the condition that an id is one of these: one statement however many they are."""
     return column == any_(cast(list(ids), ARRAY(Integer)))
+
+
+def has_words(column: InstrumentedAttribute[Any], query: str) -> ColumnElement[bool]:
+    """Return the condition that a name has what the tsquery asks for, along its words' index."""
+    words = func.to_tsvector(literal_column("'simple'::regconfig"), func.search_fold(column))
+    return words.bool_op("@@")(func.to_tsquery(SEARCH_CONFIGURATION, query))
 
 
 def matches(query: str | ColumnElement[str]) -> ColumnElement[bool]:

@@ -3,13 +3,13 @@
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.books.models import Book, Stock, Work
 from app.books.queries import BookSort, SortDirection
 from app.books.repository.filters import BookFilter
-from app.core.keyset import AnyRow, AnySelect, Order, read_slice
+from app.core.keyset import AnyRow, AnySelect, Order, count_rows, read_slice
 from app.core.pagination import Slice, Window
 
 SUMMARY = (
@@ -95,5 +95,4 @@ async def list_ids(session: AsyncSession, *, books: BookFilter) -> Sequence[int]
 
 async def count_books(session: AsyncSession, *, books: BookFilter, limit: int) -> int:
     """Return how many books there are, and no more than the limit."""
-    found = books.apply(select(Book.id).join(Work)).limit(limit).subquery()
-    return (await session.scalars(select(func.count()).select_from(found))).one()
+    return await count_rows(session, books.apply(select(Book.id).join(Work)), limit=limit)

@@ -20,7 +20,7 @@ SHELF_ORDERS: Mapping[ShelfSort, Sequence[ColumnElement[Any]]] = {
 }
 
 
-def _works_by_best_edition() -> AnySelect:
+def works_by_best_edition() -> AnySelect:
     """Return summaries of one edition per work: one that can be bought now, or else the first."""
     edition, copies = aliased(Book), aliased(Stock)
     best = (
@@ -42,7 +42,7 @@ def _works_by_best_edition() -> AnySelect:
 
 async def list_shelf(session: AsyncSession, *, sort: ShelfSort, limit: int) -> Sequence[AnyRow]:
     """Return summaries of the first works in order."""
-    statement = _works_by_best_edition().order_by(*SHELF_ORDERS[sort]).limit(limit)
+    statement = works_by_best_edition().order_by(*SHELF_ORDERS[sort]).limit(limit)
     return (await session.execute(statement)).all()
 
 
@@ -67,7 +67,7 @@ async def list_genre_shelves(
         .subquery()
     )
     favourites = (
-        _works_by_best_edition()
+        works_by_best_edition()
         .add_columns(Work.popularity, Work.id.label("work_id"))
         .where(Work.genre_id == famous.c.id)
         .order_by(*SHELF_ORDERS[BookSort.BESTSELLING])

@@ -6,13 +6,18 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.books import repository, search
 from app.books.catalogue import spell_code
-from app.books.queries import BookQuery, BookSort, SortDirection
+from app.books.facets import count_facets, without_own
+from app.books.queries import BookQuery, BookSort, FacetName, SortDirection
 from app.books.repository import BookFilter
-from app.books.schemas import BookPage, BookSummary
+from app.books.schemas import BookPage, BookSummary, FacetValue
+from app.books.search import SearchOutcome
 from app.core.pagination import Slice, Window, write_cursor
 
 MAX_EXACT_TOTAL = 1_000
 ASCENDING_BY_NATURE = {BookSort.TITLE, BookSort.PRICE}
+NO_GENRE = 0
+"""The id of no genre, so that no book is in it."""
+
 BY_RELEVANCE = "books by relevance"
 
 
@@ -26,13 +31,20 @@ async def list_books(session: AsyncSession, *, query: BookQuery) -> BookPage:
         CursorError: the cursor is not of this order, or a page is numbered beside it.
     """
     window = query.window(_order_name(query))
+    query = await _with_genre_id(session, query)
     author = await search.split_words(session, query.author) if query.author else ()
     if query.author and not author:  # nothing but punctuation is nobody's name
-        return BookPage(items=[], total=0, total_is_exact=True, page=query.page, size=query.size)
+        return BookPage(
+            items=[],
+            total=0,
+            total_is_exact=True,
+            page=query.page,
+            size=query.size,
+            facets=None if query.facets is None else {facet: [] for facet in query.facets},
+        )
     books = BookFilter(
         author=search.author_query(author),
         genre_id=query.genre_id,
-        genre_slug=query.genre,
         subject_ids=await _subject_ids(session, query),
         contributor_id=query.contributor_id,
         series_id=query.series_id,
@@ -50,6 +62,14 @@ async def list_books(session: AsyncSession, *, query: BookQuery) -> BookPage:
         return await _list_found(session, text=query.q, query=query, books=books, window=window)
     count = await repository.count_books(session, books=books, limit=MAX_EXACT_TOTAL + 1)
     found = await _list_sorted(session, query=query, books=books, window=window)
+    facets = None
+    if query.facets is not None:
+        facets = await count_facets(
+            session,
+            query=query,
+            lists={facet: without_own(books, facet) for facet in query.facets},
+            are_complete=True,
+        )
     return BookPage(
         items=found.rows,
         total=min(count, MAX_EXACT_TOTAL),
@@ -58,7 +78,17 @@ async def list_books(session: AsyncSession, *, query: BookQuery) -> BookPage:
         size=query.size,
         next_cursor=found.next_cursor,
         previous_cursor=found.previous_cursor,
+        facets=facets,
     )
+
+
+async def _with_genre_id(session: AsyncSession, query: BookQuery) -> BookQuery:
+    """Return the query with the id of the genre that it names by slug, if it does."""
+    if query.genre is None:
+        return query
+    named = await repository.find_genre_id(session, slug=query.genre)
+    is_meant = named is not None and query.genre_id in {None, named}
+    return query.model_copy(update={"genre_id": named if is_meant else NO_GENRE})
 
 
 async def _subject_ids(session: AsyncSession, query: BookQuery) -> Sequence[int] | None:
@@ -78,6 +108,9 @@ async def _list_found(
     else:
         among_found = BookFilter(book_ids=outcome.book_ids)
         found = await _list_sorted(session, query=query, books=among_found, window=window)
+    facets = None
+    if query.facets is not None:
+        facets = await _count_found(session, outcome, text=text, query=query, books=books)
     return BookPage(
         items=found.rows,
         total=len(outcome.book_ids),
@@ -87,7 +120,30 @@ async def _list_found(
         size=query.size,
         next_cursor=found.next_cursor,
         previous_cursor=found.previous_cursor,
+        facets=facets,
     )
+
+
+async def _count_found(
+    session: AsyncSession,
+    outcome: SearchOutcome,
+    *,
+    text: str,
+    query: BookQuery,
+    books: BookFilter,
+) -> dict[FacetName, list[FacetValue]]:
+    """Count facets among what a search finds; it is repeated for those of which some is chosen."""
+    lists = {}
+    are_complete = outcome.is_complete
+    for facet in query.facets or ():
+        others = without_own(books, facet)
+        found = outcome
+        if others != books:
+            words = outcome.corrected_query or text
+            found = await search.find_books(session, text=words, books=others)
+        are_complete = are_complete and found.is_complete
+        lists[facet] = BookFilter(book_ids=tuple(found.book_ids))
+    return await count_facets(session, query=query, lists=lists, are_complete=are_complete)
 
 
 async def _list_sorted(

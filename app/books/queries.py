@@ -17,6 +17,9 @@ ShortText = Annotated[Text, Field(max_length=200)]
 MAX_VALUES = 20
 SORT_SYNONYMS = {"newest": "date", "rating": "avg_rating"}
 
+PRICE_BANDS = tuple(map(Decimal, (0, 5, 10, 20, 50)))
+"""Where each of the price facet's values begins."""
+
 
 def split_values(value: Any) -> Any:
     """Return the values of a parameter that may be repeated or have commas; none is nothing."""
@@ -47,6 +50,20 @@ class SortDirection(StrEnum):
 
     ASCENDING = "asc"
     DESCENDING = "desc"
+
+
+class FacetName(StrEnum):
+    """What the books of a list can be counted by."""
+
+    GENRE = "genre"
+    FORMAT = "format"
+    LANGUAGE = "language"
+    SUBJECT = "subject"
+    PUBLISHER = "publisher"
+    PRICE = "price"
+    IN_STOCK = "in_stock"
+    RATING = "rating"
+    DECADE = "decade"
 
 
 class BookQuery(PageQuery):
@@ -124,6 +141,15 @@ class BookQuery(PageQuery):
         Annotated[Decimal, Field(ge=1, le=5, max_digits=2, decimal_places=1)] | None,
         EmptyAsNone,
         Field(description="The least `avg_rating`."),
+    ] = None
+    facets: Annotated[
+        Annotated[list[FacetName], Field(max_length=len(FacetName))] | None,
+        BeforeValidator(split_values),
+        Field(
+            description="What to count the books by, repeated or with commas between them: "
+            "`genre,format,language`.",
+            examples=[["genre", "format", "language"]],
+        ),
     ] = None
     sort: Annotated[
         BookSort | None,

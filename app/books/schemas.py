@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Field, computed_field, field_validator
 
 from app.books.catalogue_schemas import SeriesOfBook, SeriesSummary, SubjectOfBook
 from app.books.codes import BookFormat, ContributorRole, DatePrecision
-from app.books.queries import BookSort
+from app.books.queries import BookSort, FacetName
 from app.core.pagination import CountedPage
 from app.core.schemas import EmptyAsNone, Id, Price, ReadModel, Text, WriteModel
 
@@ -142,12 +142,38 @@ class BookRead(BookSummary):
     subjects: Annotated[list[SubjectOfBook], Field(description="The main one first.")]
 
 
+class FacetValue(ReadModel):
+    """One of the things that books can be, and how many are."""
+
+    value: Annotated[str, Field(examples=["paperback"])]
+    label: Annotated[str, Field(description="For people.", examples=["Paperback"])]
+    count: Annotated[int, Field(description="Counted to 1,000.")]
+    count_is_exact: Annotated[
+        bool, Field(description="Whether there are exactly `count` books, or at least so many.")
+    ]
+    is_selected: bool
+    parameters: Annotated[
+        dict[str, str],
+        Field(
+            description="What to add to the address to choose the value.",
+            examples=[{"format": "paperback"}],
+        ),
+    ]
+
+
 class BookPage(CountedPage[BookSummary]):
     """One page of books."""
 
     corrected_query: Annotated[
         str | None,
         Field(description="What was searched for instead, as nothing was found for `q`."),
+    ] = None
+    facets: Annotated[
+        dict[FacetName, list[FacetValue]] | None,
+        Field(
+            description="The facets that were asked for. Each ignores what is chosen of itself and "
+            "respects all else. A value that no book has is left out, unless it is chosen."
+        ),
     ] = None
 
 

@@ -22,6 +22,7 @@ from app.books.importers.report import ImportReport, write_csv, write_feed_csv
 from app.books.importers.report import Progress as ImportProgress
 from app.books.importers.run import import_csv, import_onix
 from app.books.importers.sorting import ImportOptions
+from app.books.importers.thema import MAX_BYTES as MAX_LIST_BYTES
 from app.books.importers.thema import ThemaReport, import_thema
 from app.books.schemas import MAX_QUANTITY
 from app.commands.terminal import err, fail, out, visible
@@ -150,7 +151,7 @@ def import_onix_files(
 def import_thema_file(
     file: Annotated[
         str,
-        typer.Argument(help="EDItEUR's Thema list as JSON, plain or gzip; - for standard input."),
+        typer.Argument(help="EDItEUR's list as JSON, plain or gzip; - for standard input."),
     ],
 ) -> None:
     """Give the catalogue's Thema codes their headings and their tree.
@@ -162,11 +163,12 @@ def import_thema_file(
         bookstore import thema thema_v1.6_en.json.gz
     """
     source = _source(file)
+    content = source.read_bytes() if isinstance(source, Path) else source.read(MAX_LIST_BYTES + 1)
 
     async def learn() -> ThemaReport:
         try:
             async with session_scope() as session:
-                return await import_thema(session, source)
+                return await import_thema(session, content)
         finally:
             await dispose_engine()
 

@@ -112,6 +112,8 @@ async def test_genres_filter_by_slug(db_session: AsyncSession) -> None:
     await add(db_session, "Two")
     assert await titles(db_session, genre="science-fiction") == ["One"]
     assert await titles(db_session, genre="cookery") == []
+    assert await titles(db_session, genre="science-fiction", genre_id=genre.id) == ["One"]
+    assert await titles(db_session, genre="science-fiction", genre_id=genre.id + 1) == []
 
 
 async def test_subjects_filter_with_all_that_is_below_them(db_session: AsyncSession) -> None:

@@ -14,6 +14,7 @@ from app.books.repository.books import (
 from app.books.repository.filters import SEARCH_CONFIGURATION, BookFilter, among, matches
 from app.books.repository.genres import (
     GENRES_BY_NAME,
+    find_genre_id,
     insert_genre,
     list_all_genres,
     list_genres,
@@ -48,6 +49,7 @@ __all__ = [
     "count_books",
     "delete_book",
     "find_book",
+    "find_genre_id",
     "insert_book",
     "insert_genre",
     "list_all_genres",

@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import InstrumentedAttribute
 
 from app.books.codes import BookFormat
-from app.books.models import Book, Contribution, Genre, SeriesMembership, Stock, Work, WorkSubject
+from app.books.models import Book, Contribution, SeriesMembership, Stock, Work, WorkSubject
 from app.core.keyset import AnySelect
 
 SEARCH_CONFIGURATION = "simple"
@@ -29,7 +29,6 @@ class BookFilter:
     isbn: str | None = None
     author: str | None = None
     genre_id: int | None = None
-    genre_slug: str | None = None
     subject_ids: Collection[int] | None = None
     contributor_id: int | None = None
     series_id: int | None = None
@@ -78,10 +77,6 @@ def _by_stock(in_stock: bool) -> ColumnElement[bool]:  # noqa: FBT001 (the value
     return Book.id.in_(there) if in_stock else Book.id.not_in(there)
 
 
-def _by_genre_slug(slug: str) -> ColumnElement[bool]:
-    return Work.genre_id == select(Genre.id).where(Genre.slug == slug).scalar_subquery()
-
-
 def _by_subjects(ids: Collection[int]) -> ColumnElement[bool]:
     return Work.id.in_(select(WorkSubject.work_id).where(among(WorkSubject.subject_id, ids)))
 
@@ -101,7 +96,6 @@ CONDITIONS: Mapping[str, Callable[[Any], ColumnElement[bool]]] = {
     "isbn": lambda isbn: Book.isbn == isbn,
     "author": matches,
     "genre_id": lambda genre_id: Work.genre_id == genre_id,
-    "genre_slug": _by_genre_slug,
     "subject_ids": _by_subjects,
     "contributor_id": _by_contributor,
     "series_id": _by_series,

@@ -25,6 +25,11 @@ async def list_all_genres(session: AsyncSession) -> Sequence[Genre]:
     return (await session.scalars(select(Genre).order_by(func.search_fold(Genre.name)))).all()
 
 
+async def find_genre_id(session: AsyncSession, *, slug: str) -> int | None:
+    """Return a genre's id."""
+    return await session.scalar(select(Genre.id).where(Genre.slug == slug))
+
+
 async def insert_genre(session: AsyncSession, *, name: str, slug: str) -> Genre | None:
     """Write a genre; ``None`` when its name or slug is taken."""
     statement = insert(Genre).values(name=name, slug=slug).on_conflict_do_nothing().returning(Genre)

@@ -1,6 +1,7 @@
 """The lists of everything that plugs into the application: models, routers, jobs, handlers."""
 
 from app.books import models as book_models
+from app.books.catalogue_router import router as catalogue_router
 from app.books.cover_router import media_router
 from app.books.cover_router import router as uploads_router
 from app.books.jobs import reprice_books_of_the_day
@@ -57,6 +58,7 @@ API_ROUTERS = (
     auth_router,
     books_router,
     genres_router,
+    catalogue_router,
     uploads_router,
     works_router,
     admin_works_router,

@@ -38,6 +38,14 @@ class DatePrecision(StrEnum):
     YEAR = "year"
 
 
+class SubjectScheme(StrEnum):
+    """Whose codes a subject is from (ONIX list 27: 93, 10, 12)."""
+
+    THEMA = "thema"
+    BISAC = "bisac"
+    BIC = "bic"
+
+
 EUROZONE = frozenset(
     [
         "AD",

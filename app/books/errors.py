@@ -87,6 +87,38 @@ class StaffPickNotFoundError(AppError):
     detail = "This work is no staff pick."
 
 
+class ContributorNotFoundError(AppError):
+    """Nobody of the catalogue has this id."""
+
+    status: ClassVar[int] = 404
+    code: ClassVar[str] = "CONTRIBUTOR_NOT_FOUND"
+    detail = "There is no such contributor."
+
+
+class PublisherNotFoundError(AppError):
+    """No publisher and no imprint has this id."""
+
+    status: ClassVar[int] = 404
+    code: ClassVar[str] = "PUBLISHER_NOT_FOUND"
+    detail = "There is no such publisher."
+
+
+class SeriesNotFoundError(AppError):
+    """No series has this id."""
+
+    status: ClassVar[int] = 404
+    code: ClassVar[str] = "SERIES_NOT_FOUND"
+    detail = "There is no such series."
+
+
+class SubjectNotFoundError(AppError):
+    """Neither a list nor a feed has named such a code."""
+
+    status: ClassVar[int] = 404
+    code: ClassVar[str] = "SUBJECT_NOT_FOUND"
+    detail = "There is no such subject."
+
+
 class CoverNotFoundError(AppError):
     """No uploaded cover has this address."""
 

@@ -7,7 +7,8 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.books.models import Book, StaffPick, Work
-from app.books.repository import AnyRow, works_by_best_edition
+from app.books.repository import works_by_best_edition
+from app.core.keyset import AnyRow
 
 PICK = (
     StaffPick.work_id,

@@ -2,13 +2,13 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query, status
+from fastapi import APIRouter, Path, Query, Request, Response, status
 
 from app.books import service
+from app.books.queries import BookQuery
 from app.books.schemas import (
     BookCreate,
     BookPage,
-    BookQuery,
     BookRead,
     BookUpdate,
     GenreCreate,
@@ -17,6 +17,7 @@ from app.books.schemas import (
 )
 from app.core.clock import Now
 from app.core.deps import AppSettings, CurrentAdmin, DbSession
+from app.core.pagination import ListParams, link_pages
 from app.core.schemas import Id
 
 router = APIRouter(prefix="/books", tags=["books"])
@@ -97,9 +98,13 @@ async def update_stock(
 
 
 @genres_router.get("", summary="The shop's genres")
-async def list_genres(session: DbSession) -> list[GenreRead]:
-    """Return all genres by name."""
-    return await service.list_genres(session)
+async def list_genres(
+    request: Request, response: Response, session: DbSession, query: ListParams
+) -> list[GenreRead]:
+    """Return genres by name, the first hundred; ``Link`` leads to more where there are more."""
+    found = await service.read_genres(session, query=query)
+    link_pages(request, response, found)
+    return list(found.rows)
 
 
 @genres_router.post(

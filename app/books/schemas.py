@@ -2,25 +2,19 @@
 
 from datetime import date, datetime
 from decimal import Decimal
-from enum import StrEnum
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
-from pydantic import (
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    computed_field,
-    field_validator,
-    model_validator,
-)
+from pydantic import BeforeValidator, ConfigDict, Field, computed_field, field_validator
 
 from app.books.availability import Availability, TradeFacts, describe_availability
+from app.books.catalogue_schemas import SeriesOfBook, SeriesSummary, SubjectOfBook
 from app.books.codes import BookFormat, ContributorRole, DatePrecision
+from app.books.queries import BookSort, FacetName
 from app.books.slugs import book_address, make_slug
 from app.core.clock import utc_now
 from app.core.config import get_settings
 from app.core.market import shop_market
-from app.core.pagination import Page, PageQuery
+from app.core.pagination import CountedPage
 from app.core.schemas import EmptyAsNone, Id, OneLine, Price, ReadModel, Text, WriteModel
 
 MAX_QUANTITY = 1_000_000
@@ -33,7 +27,6 @@ Line = Annotated[OneLine, Field(min_length=1, max_length=500)]
 """A title, a name: one line."""
 
 Prose = Annotated[Text, Field(max_length=20_000)]
-PriceLimit = Annotated[Decimal, Field(ge=0, max_digits=10, decimal_places=2, allow_inf_nan=False)]
 ImageUrl = Annotated[Text, Field(max_length=2_000, pattern=r"^(https?://|/[^/\s])\S+$")]
 LanguageTag = Annotated[
     str, Field(max_length=35, pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$", examples=["en", "pt-BR"])
@@ -60,71 +53,6 @@ ToldAvailability = Annotated[
 ]
 
 
-class BookSort(StrEnum):
-    """What a list of books is sorted by."""
-
-    TITLE = "title"
-    PRICE = "price"
-    DATE = "date"
-    CREATED_AT = "created_at"
-    AVERAGE_RATING = "avg_rating"
-    RELEVANCE = "relevance"
-    BESTSELLING = "bestselling"
-
-
-class SortDirection(StrEnum):
-    """Which end of a list comes first."""
-
-    ASCENDING = "asc"
-    DESCENDING = "desc"
-
-
-class BookQuery(PageQuery):
-    """Which books are asked for, and in which order. What is left empty does not count."""
-
-    q: Annotated[
-        Text | None,
-        EmptyAsNone,
-        Field(
-            description="Words of title, author or series, or an ISBN. Case, accents and "
-            "punctuation do not matter, the last word may be unfinished, and spelling is "
-            "repaired. Only the first 200 characters and 12 words count.",
-            examples=["pride prejud"],
-        ),
-    ] = None
-    genre_id: Annotated[Id | None, EmptyAsNone] = None
-    author: Annotated[
-        Text | None,
-        EmptyAsNone,
-        Field(description="Words, or their beginnings, of the author's name."),
-    ] = None
-    min_price: Annotated[PriceLimit | None, EmptyAsNone] = None
-    max_price: Annotated[PriceLimit | None, EmptyAsNone] = None
-    sort: Annotated[
-        BookSort | None,
-        EmptyAsNone,
-        Field(description="By default relevance for a search, else bestselling."),
-    ] = None
-    sort_dir: Annotated[
-        SortDirection | None,
-        EmptyAsNone,
-        Field(
-            description="By default titles from A and prices from the lowest, everything else "
-            "from the highest or newest. Relevance knows one direction."
-        ),
-    ] = None
-
-    @model_validator(mode="after")
-    def _refuse_empty_range(self) -> Self:
-        if (
-            self.min_price is not None
-            and self.max_price is not None
-            and self.min_price > self.max_price
-        ):
-            raise ValueError("min_price must not be greater than max_price")
-        return self
-
-
 class GenreRead(ReadModel):
     """A shelf of the shop."""
 
@@ -146,6 +74,7 @@ class ContributorRead(ReadModel):
 
     name: str
     role: ContributorRole
+    id: int
 
 
 class EditionRead(ReadModel):
@@ -241,18 +170,72 @@ class BookRead(BookSummary):
     editions: Annotated[
         list[EditionRead], Field(description="The work's other editions that are sold.")
     ]
+    publisher_id: int | None
+    imprint_id: int | None
+    series_list: Annotated[
+        list[SeriesOfBook],
+        Field(description="Every series that the work is in; `series` names the first."),
+    ]
+    subjects: Annotated[list[SubjectOfBook], Field(description="The main one first.")]
 
 
-class BookPage(Page[BookSummary]):
+class FacetValue(ReadModel):
+    """One of the things that books can be, and how many are."""
+
+    value: Annotated[str, Field(examples=["paperback"])]
+    label: Annotated[str, Field(description="For people.", examples=["Paperback"])]
+    count: Annotated[int, Field(description="Counted to 1,000.")]
+    count_is_exact: Annotated[
+        bool, Field(description="Whether there are exactly `count` books, or at least so many.")
+    ]
+    is_selected: bool
+    parameters: Annotated[
+        dict[str, str],
+        Field(
+            description="What to add to the address to choose the value.",
+            examples=[{"format": "paperback"}],
+        ),
+    ]
+
+
+class BookPage(CountedPage[BookSummary]):
     """One page of books."""
 
-    total_is_exact: Annotated[
-        bool, Field(description="Whether there are exactly `total` books, or at least so many.")
-    ]
     corrected_query: Annotated[
         str | None,
         Field(description="What was searched for instead, as nothing was found for `q`."),
     ] = None
+    facets: Annotated[
+        dict[FacetName, list[FacetValue]] | None,
+        Field(
+            description="The facets that were asked for. Each ignores what is chosen of itself and "
+            "respects all else. A value that no book has is left out, unless it is chosen."
+        ),
+    ] = None
+
+
+class SeriesVolume(ReadModel):
+    """A work in a series, as the edition of it that can be bought now, or else the first."""
+
+    number: Annotated[
+        str | None, Field(description="What the series calls it by.", examples=["2.5"])
+    ]
+    book: BookSummary
+
+    @classmethod
+    def from_row(cls, row: Any) -> Self:
+        """Return the volume that a summary with ``number`` is of."""
+        return cls(number=row.number, book=BookSummary.model_validate(row))
+
+
+class VolumePage(CountedPage[SeriesVolume]):
+    """One page of a series' volumes."""
+
+
+class SeriesDetail(SeriesSummary):
+    """A series with its volumes."""
+
+    volumes: VolumePage
 
 
 class Shelf(ReadModel):

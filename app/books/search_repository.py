@@ -7,8 +7,8 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.books.models import Book, SearchWord, Work
+from app.books.queries import BookSort, SortDirection
 from app.books.repository import SEARCH_CONFIGURATION, BookFilter, matches, order_by
-from app.books.schemas import BookSort, SortDirection
 
 RANK_WEIGHTS = (0.1, 0.3, 0.6, 1.0)
 """What a word counts in a subtitle, a series, a name and a title (D, C, B, A)."""

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.books import repository, search, stock
+from app.books import catalogue, listing, repository, stock
 from app.books.availability import SalesRule
 from app.books.codes import DatePrecision
 from app.books.errors import (
@@ -23,24 +23,22 @@ from app.books.errors import (
     IsbnConflictError,
 )
 from app.books.isbn import parse_isbn
-from app.books.repository import BookFilter, ShelfSort
+from app.books.queries import BookQuery, BookSort
+from app.books.repository import ShelfSort
 from app.books.schemas import (
     BookCreate,
     BookPage,
-    BookQuery,
     BookRead,
-    BookSort,
     BookSummary,
     BookUpdate,
     ContributorRead,
     EditionRead,
     GenreRead,
     Shelf,
-    SortDirection,
 )
 from app.core.exceptions import AppError
+from app.core.pagination import ListQuery, Slice
 
-MAX_EXACT_TOTAL = 1_000
 SHELF_BOOKS = 8
 GENRE_SHELVES = 4
 SHOP_SHELVES: Sequence[tuple[str, ShelfSort]] = (
@@ -62,7 +60,6 @@ WORK_FIELDS = {
 }
 """What a book's schema tells about its work; everything else is the edition's."""
 
-ASCENDING_BY_NATURE = {BookSort.TITLE, BookSort.PRICE}
 AUTHOR_SEPARATORS = re.compile(r"[|;]")
 
 CONFLICTS: Mapping[str, tuple[type[AppError], str]] = {
@@ -92,30 +89,12 @@ class Offer:
 
 
 async def list_books(session: AsyncSession, *, query: BookQuery) -> BookPage:
-    """Return a page of the books that are asked for.
+    """Return a page of the books that are asked for; ``app.books.listing`` says how.
 
-    ``total`` is exact to a thousand books, or to as many as a search ranks; ``total_is_exact``
-    tells. A search for which nothing is found is repeated with its spelling repaired.
+    Raises:
+        CursorError: the cursor is not of this order, or a page is numbered beside it.
     """
-    author = await search.split_words(session, query.author) if query.author else ()
-    if query.author and not author:  # nothing but punctuation is nobody's name
-        return BookPage(items=[], total=0, total_is_exact=True, page=query.page, size=query.size)
-    books = BookFilter(
-        author=search.author_query(author),
-        genre_id=query.genre_id,
-        min_price=query.min_price,
-        max_price=query.max_price,
-    )
-    if query.q is not None:
-        return await _list_found(session, text=query.q, query=query, books=books)
-    count = await repository.count_books(session, books=books, limit=MAX_EXACT_TOTAL + 1)
-    return BookPage(
-        items=await _list_sorted(session, query=query, books=books),
-        total=min(count, MAX_EXACT_TOTAL),
-        total_is_exact=count <= MAX_EXACT_TOTAL,
-        page=query.page,
-        size=query.size,
-    )
+    return await listing.list_books(session, query=query)
 
 
 async def get_book(session: AsyncSession, *, book_id: int, is_staff: bool = False) -> BookRead:
@@ -134,13 +113,15 @@ async def get_book(session: AsyncSession, *, book_id: int, is_staff: bool = Fals
         if row.genre_id is None
         else GenreRead(id=row.genre_id, name=row.genre_name, slug=row.genre_slug)
     )
-    contributors = await repository.list_contributors(session, work_id=row.work_id)
+    contributors = await repository.list_contributors_of_work(session, work_id=row.work_id)
     editions = await repository.list_editions(session, work_id=row.work_id, except_book_id=book_id)
     return BookRead(
         **row._asdict(),
         genre=genre,
         contributors=[ContributorRead.model_validate(person) for person in contributors],
         editions=[EditionRead.model_validate(edition) for edition in editions],
+        series_list=await catalogue.list_series_of_work(session, work_id=row.work_id),
+        subjects=await catalogue.list_subjects_of_work(session, work_id=row.work_id),
     )
 
 
@@ -223,8 +204,20 @@ async def set_stock(session: AsyncSession, *, book_id: int, quantity: int) -> Bo
 
 
 async def list_genres(session: AsyncSession) -> list[GenreRead]:
-    """Return the shop's genres by name."""
-    return [GenreRead.model_validate(genre) for genre in await repository.list_genres(session)]
+    """Return all of the shop's genres by name."""
+    genres = await repository.list_all_genres(session)
+    return [GenreRead.model_validate(genre) for genre in genres]
+
+
+async def read_genres(session: AsyncSession, *, query: ListQuery) -> Slice[GenreRead]:
+    """Return a part of the shop's genres by name.
+
+    Raises:
+        CursorError: not a cursor of this list.
+    """
+    window = query.window(repository.GENRES_BY_NAME.name)
+    found = await repository.list_genres(session, window=window)
+    return found.map(GenreRead.model_validate)
 
 
 async def create_genre(session: AsyncSession, *, name: str) -> GenreRead:
@@ -283,55 +276,6 @@ def contributor_names(author: str) -> list[str]:
     """
     names = (name.strip() for name in AUTHOR_SEPARATORS.split(author))
     return list(dict.fromkeys(name for name in names if name)) or [author]
-
-
-async def _list_found(
-    session: AsyncSession, *, text: str, query: BookQuery, books: BookFilter
-) -> BookPage:
-    outcome = await search.find_books(session, text=text, books=books)
-    found = outcome.book_ids
-    if query.sort in {None, BookSort.RELEVANCE}:
-        shown = found[query.offset : query.offset + query.size]
-        items = await _list_in_order(session, shown)
-    else:
-        items = await _list_sorted(session, query=query, books=BookFilter(book_ids=found))
-    return BookPage(
-        items=items,
-        total=len(found),
-        total_is_exact=outcome.is_complete,
-        corrected_query=outcome.corrected_query,
-        page=query.page,
-        size=query.size,
-    )
-
-
-async def _list_sorted(
-    session: AsyncSession, *, query: BookQuery, books: BookFilter
-) -> list[BookSummary]:
-    sort = BookSort.BESTSELLING if query.sort in {None, BookSort.RELEVANCE} else query.sort
-    natural = SortDirection.ASCENDING if sort in ASCENDING_BY_NATURE else SortDirection.DESCENDING
-    rows = await repository.list_books(
-        session,
-        books=books,
-        sort=sort,
-        direction=query.sort_dir or natural,
-        offset=query.offset,
-        limit=query.size,
-    )
-    return [BookSummary.model_validate(row) for row in rows]
-
-
-async def _list_in_order(session: AsyncSession, book_ids: Sequence[int]) -> list[BookSummary]:
-    rows = await repository.list_books(
-        session,
-        books=BookFilter(book_ids=book_ids),
-        sort=BookSort.CREATED_AT,
-        direction=SortDirection.DESCENDING,
-        offset=0,
-        limit=len(book_ids),
-    )
-    summaries = {row.id: BookSummary.model_validate(row) for row in rows}
-    return [summaries[book_id] for book_id in book_ids if book_id in summaries]
 
 
 def _columns(fields: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

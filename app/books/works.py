@@ -18,7 +18,6 @@ from app.books.errors import (
     WorkWouldBeEmptyError,
 )
 from app.books.models import Work
-from app.books.repository import AnyRow
 from app.books.schemas import ContributorRead, GenreRead
 from app.books.slugs import book_address
 from app.books.work_schemas import (
@@ -28,6 +27,7 @@ from app.books.work_schemas import (
     WorkEditionRead,
     WorkRead,
 )
+from app.core.keyset import AnyRow
 
 FILLED = (
     "subtitle",
@@ -66,7 +66,7 @@ async def get_work(session: AsyncSession, *, work_id: int, is_staff: bool = Fals
         ),
         contributors=[
             ContributorRead.model_validate(person)
-            for person in await repository.list_contributors(session, work_id=work_id)
+            for person in await repository.list_contributors_of_work(session, work_id=work_id)
         ],
         series_list=[
             SeriesEntryRead.model_validate(entry)

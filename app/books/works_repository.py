@@ -26,8 +26,9 @@ from app.books.models import (
     WorkIdentifier,
     WorkSubject,
 )
-from app.books.repository import AnyRow, among
+from app.books.repository import among
 from app.books.trade_facts import AVAILABILITY
+from app.core.keyset import AnyRow
 
 MAX_POPULARITY = 2**31 - 1
 

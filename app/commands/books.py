@@ -22,11 +22,13 @@ from app.books.importers.report import ImportReport, write_csv, write_feed_csv
 from app.books.importers.report import Progress as ImportProgress
 from app.books.importers.run import import_csv, import_onix
 from app.books.importers.sorting import ImportOptions
+from app.books.importers.thema import MAX_BYTES as MAX_LIST_BYTES
+from app.books.importers.thema import ThemaReport, import_thema
 from app.books.schemas import MAX_QUANTITY
 from app.commands.terminal import err, fail, out, visible
 from app.core.config import get_settings
 from app.core.schemas import Price
-from app.db.session import dispose_engine
+from app.db.session import dispose_engine, session_scope
 
 app = typer.Typer(help="Bring books in.", no_args_is_help=True, add_completion=False)
 SHOWN_LINES = 10
@@ -143,6 +145,43 @@ def import_onix_files(
         out.print(f"What was refused or noted is in {report}.", markup=False)
     if unread:
         fail("; ".join(f"{name}: {reason}" for name, reason in unread.items()))
+
+
+@app.command("thema")
+def import_thema_file(
+    file: Annotated[
+        str,
+        typer.Argument(help="EDItEUR's list as JSON, plain or gzip; - for standard input."),
+    ],
+) -> None:
+    """Give the catalogue's Thema codes their headings and their tree.
+
+    The list is EDItEUR's, in any language. The same list again changes nothing; codes that it
+    does not have stay, without a heading.
+
+    Examples:
+        bookstore import thema thema_v1.6_en.json.gz
+    """
+    source = _source(file)
+    content = source.read_bytes() if isinstance(source, Path) else source.read(MAX_LIST_BYTES + 1)
+
+    async def learn() -> ThemaReport:
+        try:
+            async with session_scope() as session:
+                return await import_thema(session, content)
+        finally:
+            await dispose_engine()
+
+    with local.local_database():
+        try:
+            report = asyncio.run(learn())
+        except ImportFileError as error:
+            fail(error.detail)
+    out.print(
+        f"Thema {visible(report.issue)} has {report.codes:,} codes: "
+        f"{report.changed:,} were new or changed.",
+        markup=False,
+    )
 
 
 def _import_feed(

@@ -14,7 +14,7 @@ from app import local, server
 from app.books.importers.run import DEMO_CATALOGUE, import_csv
 from app.books.importers.sorting import ImportOptions
 from app.books.picks import set_pick
-from app.books.schemas import BookQuery
+from app.books.queries import BookQuery
 from app.books.service import get_book_by_isbn, list_books
 from app.books.work_schemas import StaffPickUpdate
 from app.commands.terminal import APPLICATION, Host, Port, err, out

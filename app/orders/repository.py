@@ -10,11 +10,16 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import joinedload, selectinload
 
+from app.core.keyset import Order as RowOrder
+from app.core.keyset import read_objects
+from app.core.pagination import Slice, Window
 from app.orders.models import Order, OrderLine, OrderStatus, Payment, PaymentStatus
 
 PAUSES = {attempts: timedelta(minutes=2**attempts) for attempts in range(3)}
 LONGEST_PAUSE = timedelta(minutes=5)
 """So that no order is much later than that when a gateway is back."""
+
+NEWEST_FIRST = RowOrder(name="orders by id", keys=(Order.id.expression,), is_descending=True)
 
 
 class OverdueOrder(NamedTuple):
@@ -47,23 +52,16 @@ async def find_by_key(session: AsyncSession, *, user_id: int, key: str) -> Order
 
 
 async def list_orders(
-    session: AsyncSession, *, user_id: int | None, before: int | None, limit: int
-) -> Sequence[Order]:
-    """Return orders, the newest first, of one account or of all; ``before`` is the last id seen.
+    session: AsyncSession, *, user_id: int | None, window: Window
+) -> Slice[Order]:
+    """Return orders, the newest first, of one account or of all.
 
     Attempts that were declined at once are left out.
     """
-    statement = (
-        _with_lines_and_payment()
-        .where(Order.status != OrderStatus.DECLINED)
-        .order_by(Order.id.desc())
-        .limit(limit)
-    )
+    statement = _with_lines_and_payment().where(Order.status != OrderStatus.DECLINED)
     if user_id is not None:
         statement = statement.where(Order.user_id == user_id)
-    if before is not None:
-        statement = statement.where(Order.id < before)
-    return (await session.scalars(statement)).all()
+    return await read_objects(session, statement, order=NEWEST_FIRST, window=window)
 
 
 async def insert_order(session: AsyncSession, values: dict[str, Any]) -> Order | None:

@@ -3,10 +3,11 @@
 from typing import Annotated
 from uuid import uuid4
 
-from fastapi import APIRouter, Header, Path, Query, Request, Response, status
+from fastapi import APIRouter, Header, Path, Request, Response, status
 
 from app.core.clock import Now
 from app.core.deps import AppSettings, CurrentAdmin, CurrentUser, DbSession
+from app.core.pagination import ListParams, link_pages
 from app.core.schemas import Id
 from app.orders import service
 from app.orders.checkout import place_order
@@ -17,8 +18,6 @@ from app.orders.schemas import CheckoutRequest, OrderRead
 router = APIRouter(prefix="/orders", tags=["orders"])
 admin_router = APIRouter(prefix="/admin/orders", tags=["admin"])
 
-Limit = Annotated[int, Query(ge=1, le=100, description="How many orders at the most.")]
-Before = Annotated[Id | None, Query(description="The last id seen; older orders follow.")]
 IdempotencyKey = Annotated[
     str | None,
     Header(min_length=1, max_length=255, pattern=r"^[\x20-\x7e]+$", alias="Idempotency-Key"),
@@ -84,16 +83,15 @@ async def list_orders(
     response: Response,
     session: DbSession,
     user: CurrentUser,
-    limit: Limit = 50,
-    before: Before = None,
+    query: ListParams,
 ) -> list[OrderRead]:
-    """Return the newest orders; the ``Link`` header leads to older ones.
+    """Return the newest orders; the ``Link`` header leads to older and newer ones.
 
     Attempts that were declined at once are no orders, and are not among them.
     """
-    orders = await service.list_orders(session, user_id=user.id, before=before, limit=limit)
-    link_older(request, response, orders, limit)
-    return orders
+    found = await service.list_orders(session, user_id=user.id, query=query)
+    link_pages(request, response, found)
+    return list(found.rows)
 
 
 @router.get("/{order_id}", summary="One of my orders")
@@ -110,17 +108,9 @@ async def list_all_orders(
     response: Response,
     session: DbSession,
     _admin: CurrentAdmin,
-    limit: Limit = 50,
-    before: Before = None,
+    query: ListParams,
 ) -> list[OrderRead]:
-    """Return the newest orders of everybody; the ``Link`` header leads to older ones."""
-    orders = await service.list_orders(session, user_id=None, before=before, limit=limit)
-    link_older(request, response, orders, limit)
-    return orders
-
-
-def link_older(request: Request, response: Response, orders: list[OrderRead], limit: int) -> None:
-    """Add a ``Link`` to the next page (RFC 8288) when this one is full."""
-    if len(orders) == limit:
-        url = request.url.include_query_params(limit=limit, before=orders[-1].id)
-        response.headers["Link"] = f'<{url.path}?{url.query}>; rel="next"'
+    """Return the newest orders of everybody; the ``Link`` header leads to older and newer ones."""
+    found = await service.list_orders(session, user_id=None, query=query)
+    link_pages(request, response, found)
+    return list(found.rows)

@@ -3,6 +3,7 @@
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.deps import Principal
+from app.core.pagination import ListQuery, Slice
 from app.orders import repository
 from app.orders.errors import OrderNotFoundError
 from app.orders.schemas import OrderRead
@@ -33,8 +34,13 @@ async def get_order_of_shop(session: AsyncSession, *, order_id: int) -> OrderRea
 
 
 async def list_orders(
-    session: AsyncSession, *, user_id: int | None, before: int | None, limit: int
-) -> list[OrderRead]:
-    """Return the newest orders of an account, or of everybody; ``before`` is the last id seen."""
-    orders = await repository.list_orders(session, user_id=user_id, before=before, limit=limit)
-    return [OrderRead.from_order(order) for order in orders]
+    session: AsyncSession, *, user_id: int | None, query: ListQuery
+) -> Slice[OrderRead]:
+    """Return orders of an account, or of everybody, the newest first.
+
+    Raises:
+        CursorError: not a cursor of such a list.
+    """
+    window = query.window(repository.NEWEST_FIRST.name)
+    orders = await repository.list_orders(session, user_id=user_id, window=window)
+    return orders.map(OrderRead.from_order)

@@ -7,20 +7,17 @@ from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.core.keyset import Order, read_objects
+from app.core.pagination import Slice, Window
 from app.prebooks.models import Prebook, PrebookStatus
 
-MAX_ITEMS = 500
+NEWEST_FIRST = Order(name="prebooks by id", keys=(Prebook.id.expression,), is_descending=True)
 
 
-async def list_prebooks(session: AsyncSession, *, user_id: int) -> Sequence[Prebook]:
-    """Return the account's newest wishes, at most ``MAX_ITEMS``."""
-    statement = (
-        select(Prebook)
-        .where(Prebook.user_id == user_id)
-        .order_by(Prebook.id.desc())
-        .limit(MAX_ITEMS)
-    )
-    return (await session.scalars(statement)).all()
+async def list_prebooks(session: AsyncSession, *, user_id: int, window: Window) -> Slice[Prebook]:
+    """Return the account's wishes, the newest first."""
+    statement = select(Prebook).where(Prebook.user_id == user_id)
+    return await read_objects(session, statement, order=NEWEST_FIRST, window=window)
 
 
 async def insert_prebook(session: AsyncSession, *, user_id: int, book_id: int) -> Prebook | None:

@@ -2,10 +2,11 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, status
+from fastapi import APIRouter, Path, Request, Response, status
 
 from app.core.clock import Now
 from app.core.deps import CurrentUser, DbSession
+from app.core.pagination import ListParams, link_pages
 from app.core.schemas import Id
 from app.prebooks import service
 from app.prebooks.schemas import PrebookCreate, PrebookRead
@@ -14,9 +15,20 @@ router = APIRouter(prefix="/prebooks", tags=["waiting"])
 
 
 @router.get("", summary="What I wait for")
-async def list_prebooks(session: DbSession, user: CurrentUser) -> list[PrebookRead]:
-    """Return what the account waits or waited for, the newest wish first."""
-    return await service.list_prebooks(session, user_id=user.id)
+async def list_prebooks(
+    request: Request,
+    response: Response,
+    session: DbSession,
+    user: CurrentUser,
+    query: ListParams,
+) -> list[PrebookRead]:
+    """Return what the account waits or waited for, the newest wish first.
+
+    The ``Link`` header leads to older wishes.
+    """
+    found = await service.list_prebooks(session, user_id=user.id, query=query)
+    link_pages(request, response, found)
+    return list(found.rows)
 
 
 @router.post("", status_code=status.HTTP_201_CREATED, summary="Wait for a book")

@@ -6,6 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.books.errors import BookNotFoundError
 from app.books.service import get_offers, get_titles
+from app.core.pagination import ListQuery, Slice
 from app.prebooks import repository
 from app.prebooks.errors import (
     BookInStockError,
@@ -17,11 +18,18 @@ from app.prebooks.models import Prebook
 from app.prebooks.schemas import PrebookRead
 
 
-async def list_prebooks(session: AsyncSession, *, user_id: int) -> list[PrebookRead]:
-    """Return what the account waits or waited for, the newest wish first."""
-    prebooks = await repository.list_prebooks(session, user_id=user_id)
-    titles = await get_titles(session, book_ids={prebook.book_id for prebook in prebooks})
-    return [_read(prebook, *titles[prebook.book_id]) for prebook in prebooks]
+async def list_prebooks(
+    session: AsyncSession, *, user_id: int, query: ListQuery
+) -> Slice[PrebookRead]:
+    """Return what the account waits or waited for, the newest wish first.
+
+    Raises:
+        CursorError: not a cursor of such a list.
+    """
+    window = query.window(repository.NEWEST_FIRST.name)
+    prebooks = await repository.list_prebooks(session, user_id=user_id, window=window)
+    titles = await get_titles(session, book_ids={prebook.book_id for prebook in prebooks.rows})
+    return prebooks.map(lambda prebook: _read(prebook, *titles[prebook.book_id]))
 
 
 async def add_prebook(session: AsyncSession, *, user_id: int, book_id: int) -> PrebookRead:

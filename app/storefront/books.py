@@ -9,7 +9,8 @@ from starlette.responses import RedirectResponse, Response
 
 from app.books import picks, service
 from app.books.isbn import looks_like_isbn
-from app.books.schemas import BookPage, BookQuery, BookRead
+from app.books.queries import BookQuery
+from app.books.schemas import BookPage, BookRead
 from app.core.deps import DbSession
 from app.core.pagination import PageQuery
 from app.core.schemas import Id

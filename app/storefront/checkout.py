@@ -12,6 +12,7 @@ from app.core.countries import country_names
 from app.core.csrf import CsrfProtected
 from app.core.deps import AppSettings, DbSession
 from app.core.exceptions import AppError
+from app.core.pagination import MAX_CURSOR, ListQuery
 from app.core.schemas import Id, Text
 from app.integrations.payments.demo import (
     APPROVED_CARD,
@@ -111,14 +112,12 @@ async def list_orders(
     session: DbSession,
     page: Page,
     buyer: SignedInVisitor,
-    before: Annotated[Id | None, Query()] = None,
+    cursor: Annotated[str | None, Query(max_length=MAX_CURSOR)] = None,
 ) -> Response:
     """The reader's orders, the newest first."""
-    orders = await service.list_orders(
-        session, user_id=buyer.id, before=before, limit=ORDERS_PER_PAGE
-    )
-    older = orders[-1].id if len(orders) == ORDERS_PER_PAGE else None
-    return render(request, "orders.html", page=page, orders=orders, older=older)
+    query = ListQuery(limit=ORDERS_PER_PAGE, cursor=cursor)
+    found = await service.list_orders(session, user_id=buyer.id, query=query)
+    return render(request, "orders.html", page=page, orders=found.rows, older=found.next_cursor)
 
 
 @router.get("/orders/{order_id}")

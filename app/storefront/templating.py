@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from babel import Locale
 from babel.dates import format_date, format_datetime
 from fastapi import Request
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -22,6 +21,7 @@ from app.books.slugs import book_address
 from app.core.config import get_settings
 from app.core.countries import country_name
 from app.core.csrf import set_csrf_cookie
+from app.core.languages import language_name as named_language
 from app.core.money import format_money
 from app.storefront.static import static_url
 
@@ -58,13 +58,9 @@ def cover(book: Any, place: str = "card") -> Markup:
     return Markup(COVER_PICTURE).format(sources, image)  # noqa: S704 (likewise)
 
 
-def _locale() -> Locale:
-    return Locale.parse(get_settings().locale)
-
-
 def language_name(code: str) -> str:
     """Return a language's name in the shop's language."""
-    return str(_locale().languages.get(code, code))
+    return named_language(code, get_settings().locale)
 
 
 @dataclass(frozen=True, kw_only=True)

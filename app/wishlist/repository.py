@@ -1,25 +1,20 @@
 """SQL for wish lists."""
 
-from collections.abc import Sequence
-
 from sqlalchemy import delete, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.core.keyset import Order, read_objects
+from app.core.pagination import Slice, Window
 from app.wishlist.models import WishlistItem
 
-MAX_ITEMS = 500
+NEWEST_FIRST = Order(name="wishes by id", keys=(WishlistItem.id.expression,), is_descending=True)
 
 
-async def list_items(session: AsyncSession, *, user_id: int) -> Sequence[WishlistItem]:
-    """Return the account's newest items, at most ``MAX_ITEMS``."""
-    statement = (
-        select(WishlistItem)
-        .where(WishlistItem.user_id == user_id)
-        .order_by(WishlistItem.id.desc())
-        .limit(MAX_ITEMS)
-    )
-    return (await session.scalars(statement)).all()
+async def list_items(session: AsyncSession, *, user_id: int, window: Window) -> Slice[WishlistItem]:
+    """Return the account's items, the newest first."""
+    statement = select(WishlistItem).where(WishlistItem.user_id == user_id)
+    return await read_objects(session, statement, order=NEWEST_FIRST, window=window)
 
 
 async def insert_item(session: AsyncSession, *, user_id: int, book_id: int) -> WishlistItem | None:

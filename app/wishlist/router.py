@@ -2,9 +2,10 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, status
+from fastapi import APIRouter, Path, Request, Response, status
 
 from app.core.deps import CurrentUser, DbSession
+from app.core.pagination import ListParams, link_pages
 from app.core.schemas import Id
 from app.wishlist import service
 from app.wishlist.schemas import WishlistItemCreate, WishlistItemRead
@@ -13,9 +14,17 @@ router = APIRouter(prefix="/wishlist", tags=["wish list"])
 
 
 @router.get("", summary="My wish list")
-async def list_items(session: DbSession, user: CurrentUser) -> list[WishlistItemRead]:
-    """Return the books on the list, the newest wish first."""
-    return await service.list_items(session, user_id=user.id)
+async def list_items(
+    request: Request,
+    response: Response,
+    session: DbSession,
+    user: CurrentUser,
+    query: ListParams,
+) -> list[WishlistItemRead]:
+    """Return the books on the list, the newest wish first; ``Link`` leads to older ones."""
+    found = await service.list_items(session, user_id=user.id, query=query)
+    link_pages(request, response, found)
+    return list(found.rows)
 
 
 @router.post("", status_code=status.HTTP_201_CREATED, summary="Wish for a book")

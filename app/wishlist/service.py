@@ -1,20 +1,31 @@
 """The rules of the wish list."""
 
+from dataclasses import replace
+
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.books.errors import BookNotFoundError
 from app.books.service import Offer, get_offers
+from app.core.pagination import ListQuery, Slice
 from app.wishlist import repository
 from app.wishlist.errors import WishlistItemDuplicateError, WishlistItemNotFoundError
 from app.wishlist.models import WishlistItem
 from app.wishlist.schemas import WishlistBook, WishlistItemRead
 
 
-async def list_items(session: AsyncSession, *, user_id: int) -> list[WishlistItemRead]:
-    """Return the books on the list that are still sold, the newest wish first."""
-    items = await repository.list_items(session, user_id=user_id)
-    offers = await get_offers(session, book_ids={item.book_id for item in items})
-    return [_read(item, offers[item.book_id]) for item in items if item.book_id in offers]
+async def list_items(
+    session: AsyncSession, *, user_id: int, query: ListQuery
+) -> Slice[WishlistItemRead]:
+    """Return the books on the list that are still sold, the newest wish first.
+
+    Raises:
+        CursorError: not a cursor of a wish list.
+    """
+    window = query.window(repository.NEWEST_FIRST.name)
+    items = await repository.list_items(session, user_id=user_id, window=window)
+    offers = await get_offers(session, book_ids={item.book_id for item in items.rows})
+    sold = [item for item in items.rows if item.book_id in offers]
+    return replace(items, rows=sold).map(lambda item: _read(item, offers[item.book_id]))
 
 
 async def add_item(session: AsyncSession, *, user_id: int, book_id: int) -> WishlistItemRead:

@@ -57,6 +57,8 @@ async def test_a_list_answers_the_contract(client: AsyncClient, db_session: Asyn
         "corrected_query": None,
         "page": 1,
         "size": 5,
+        "next_cursor": None,
+        "previous_cursor": None,
     }
 
 

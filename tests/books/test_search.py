@@ -6,8 +6,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.books import search
 from app.books.models import Book, Stock, Work
+from app.books.queries import BookQuery
 from app.books.repository import BookFilter
-from app.books.schemas import BookQuery
 from app.books.search import MAX_WORDS, SearchOutcome
 from app.books.service import delete_book, list_books
 from app.core.clock import utc_now

@@ -7,7 +7,7 @@ from sqlalchemy import event, func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
-from app.books import service
+from app.books import listing, service
 from app.books.availability import AvailabilityStatus
 from app.books.codes import DatePrecision
 from app.books.errors import (
@@ -26,7 +26,8 @@ from app.books.models import (
     Stock,
     Work,
 )
-from app.books.schemas import BookCreate, BookQuery, BookRead, BookSort, BookUpdate, SortDirection
+from app.books.queries import BookQuery, BookSort, SortDirection
+from app.books.schemas import BookCreate, BookRead, BookUpdate
 from app.books.service import Offer
 from tests.factories import make_book
 
@@ -118,9 +119,20 @@ async def test_a_new_book_has_its_details_and_no_copies(db_session: AsyncSession
         "on_sale_date": None,
         "short_description": None,
         "table_of_contents": None,
-        "contributors": [{"name": "Ursula K. Le Guin", "role": ContributorRole.AUTHOR}],
+        "contributors": [
+            {
+                "name": "Ursula K. Le Guin",
+                "role": ContributorRole.AUTHOR,
+                "id": book.contributors[0].id,
+            }
+        ],
         "editions": [],
+        "publisher_id": book.publisher_id,
+        "imprint_id": None,
+        "series_list": [{"id": book.series_list[0].id, "title": "Hainish Cycle", "number": "4"}],
+        "subjects": [],
     }
+    assert book.publisher_id is not None
     assert await service.get_book(db_session, book_id=book.id) == book
 
 
@@ -401,7 +413,7 @@ async def test_pages_and_totals(db_session: AsyncSession, monkeypatch: pytest.Mo
     page = await service.list_books(db_session, query=query)
     assert [book.title for book in page.items] == ["Volume 2", "Volume 3"]
     assert (page.total, page.total_is_exact, page.page, page.size) == (5, True, 2, 2)
-    monkeypatch.setattr(service, "MAX_EXACT_TOTAL", 4)
+    monkeypatch.setattr(listing, "MAX_EXACT_TOTAL", 4)
     page = await service.list_books(db_session, query=query)
     assert (page.total, page.total_is_exact) == (4, False)
     found = await service.list_books(db_session, query=BookQuery(q="volume", page=3, size=2))

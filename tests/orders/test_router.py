@@ -24,10 +24,17 @@ async def test_my_orders_newest_first_with_a_link_to_older_ones(
 
     first = await client.get("/api/v1/orders?limit=2", headers=headers)
     assert [order["id"] for order in first.json()] == [ids[2], ids[1]]
-    assert first.headers["Link"] == f'</api/v1/orders?limit=2&before={ids[1]}>; rel="next"'
-    second = await client.get(f"/api/v1/orders?limit=2&before={ids[1]}", headers=headers)
+    older = first.links["next"]["url"]
+    assert older.startswith("/api/v1/orders?limit=2&cursor=")
+    assert "prev" not in first.links
+    second = await client.get(older, headers=headers)
     assert [order["id"] for order in second.json()] == [ids[0]]
-    assert "Link" not in second.headers
+    assert "next" not in second.links
+    newer = await client.get(second.links["prev"]["url"], headers=headers)
+    assert newer.json() == first.json()
+
+    wrong = await client.get("/api/v1/orders?cursor=wrong", headers=headers)
+    assert (wrong.status_code, wrong.json()["field"]) == (422, "cursor")
 
 
 async def test_an_order_is_its_buyers_and_the_staffs(

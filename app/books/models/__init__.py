@@ -1,6 +1,6 @@
 """The tables of the catalogue."""
 
-from app.books.codes import BookFormat, ContributorRole, DatePrecision
+from app.books.codes import BookFormat, ContributorRole, DatePrecision, SubjectScheme
 from app.books.models.books import Book, Publisher, Stock
 from app.books.models.feeds import FeedRecord, Price, SalesRight
 from app.books.models.search import SearchWord
@@ -13,7 +13,6 @@ from app.books.models.works import (
     SeriesMembership,
     StaffPick,
     Subject,
-    SubjectScheme,
     Work,
     WorkAlias,
     WorkIdentifier,

@@ -23,7 +23,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.books.codes import BookFormat, DatePrecision
 from app.books.models.feeds import Price, SalesRight
-from app.books.models.works import Work
+from app.books.models.works import Work, words_index
 from app.db.base import Base, CreatedAt, text_enum
 
 
@@ -31,6 +31,7 @@ class Publisher(Base):
     """A name under which books are published: a publisher's or an imprint's."""
 
     __tablename__ = "publishers"
+    __table_args__ = (words_index("publishers", "name"),)
 
     id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
     name: Mapped[str] = mapped_column(Text, unique=True)
@@ -53,6 +54,8 @@ class Book(CreatedAt, Base):
         Index("ix_books_newest", "created_at", "id"),
         Index("ix_books_price", "price", "id"),
         Index("ix_books_date", text("published_on DESC NULLS LAST"), text("id DESC")),
+        Index("ix_books_format", "format"),
+        Index("ix_books_language", "language"),
     )
 
     id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
@@ -136,6 +139,7 @@ class Stock(Base):
             "on_hand >= 0 AND reserved >= 0 AND sold >= 0 AND received >= 0 AND returned >= 0",
             name="not_negative",
         ),
+        Index("ix_stock_in_stock", "book_id", postgresql_where=text("in_stock")),
         {"postgresql_with": {"fillfactor": 70}},
     )
 
@@ -147,3 +151,5 @@ class Stock(Base):
     on_hand: Mapped[int] = mapped_column(server_default=text("0"))
     reserved: Mapped[int] = mapped_column(server_default=text("0"))
     sold: Mapped[int] = mapped_column(server_default=text("0"))
+    in_stock: Mapped[bool] = mapped_column(Computed("on_hand > 0", persisted=True))
+    """A column, since an index over ``on_hand`` would cost every sale an entry in each index."""

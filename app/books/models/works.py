@@ -1,7 +1,6 @@
 """Works, and what belongs to them whatever their edition: people, series, subjects, shelves."""
 
 from decimal import Decimal
-from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
@@ -19,19 +18,17 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import TSVECTOR
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from app.books.codes import ContributorRole
+from app.books.codes import ContributorRole, SubjectScheme
 from app.db.base import Base, CreatedAt, text_enum
 
 if TYPE_CHECKING:
     from app.books.models.books import Book
 
 
-class SubjectScheme(StrEnum):
-    """Whose codes a subject is from (ONIX list 27: 93, 10, 12)."""
-
-    THEMA = "thema"
-    BISAC = "bisac"
-    BIC = "bic"
+def words_index(table: str, column: str) -> Index:
+    """Return the index by which names are found by their words, or the words' beginnings."""
+    words = text(f"to_tsvector('simple'::regconfig, search_fold({column}))")
+    return Index(f"ix_{table}_words", words, postgresql_using="gin")
 
 
 class Genre(Base):
@@ -47,19 +44,23 @@ class Genre(Base):
 class Subject(Base):
     """A code of a subject scheme. In Thema and BIC a longer code is a part of its beginnings.
 
-    ``heading`` is missing while only feeds have named the code.
+    ``heading`` is missing while only feeds have named the code. ``parent_code`` is what the
+    scheme's list says is above it, which need not be a beginning of it.
     """
 
     __tablename__ = "subjects"
     __table_args__ = (
         UniqueConstraint("scheme", "code"),
         Index("ix_subjects_code", "code", postgresql_ops={"code": "text_pattern_ops"}),
+        Index("ix_subjects_parent", "scheme", "parent_code"),
+        words_index("subjects", "heading"),
     )
 
     id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
     scheme: Mapped[SubjectScheme] = mapped_column(text_enum(SubjectScheme))
     code: Mapped[str] = mapped_column(Text)
     heading: Mapped[str | None] = mapped_column(Text)
+    parent_code: Mapped[str | None] = mapped_column(Text)
 
 
 class WorkSubject(Base):
@@ -80,6 +81,7 @@ class Contributor(Base):
     """A person or body that made books; ``sort_name`` is the name as an index has it."""
 
     __tablename__ = "contributors"
+    __table_args__ = (words_index("contributors", "name"),)
 
     id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
     name: Mapped[str] = mapped_column(Text, unique=True)
@@ -107,6 +109,7 @@ class Series(Base):
     """A series, by the title that its volumes share."""
 
     __tablename__ = "series"
+    __table_args__ = (words_index("series", "title"),)
 
     id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
     title: Mapped[str] = mapped_column(Text, unique=True)

@@ -1,0 +1,178 @@
+"""SQL for books one by one: what a page shows of one, and changing it."""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
+
+from app.books.models import (
+    Book,
+    Contribution,
+    Contributor,
+    Genre,
+    Publisher,
+    Stock,
+    Work,
+)
+from app.books.repository.filters import among
+from app.books.repository.lists import summaries
+from app.books.trade_facts import AVAILABILITY, SALES_RIGHTS
+from app.core.keyset import AnyRow
+
+
+async def find_book(
+    session: AsyncSession, book_id: int, *, with_unpriced: bool = False
+) -> AnyRow | None:
+    """Return a book that is sold, or just not deleted, with its publication and its genre."""
+    imprint = aliased(Publisher)
+    statement = (
+        summaries()
+        .add_columns(
+            Book.work_id,
+            Book.gtin,
+            Publisher.name.label("publisher"),
+            imprint.name.label("imprint"),
+            Book.publisher_id,
+            Book.imprint_id,
+            Book.language,
+            Work.original_language,
+            Book.edition_statement,
+            Book.pages,
+            Book.minutes,
+            Book.height_mm,
+            Book.width_mm,
+            Book.thickness_mm,
+            Book.weight_g,
+            Book.publish_date_precision,
+            Book.on_sale_date,
+            Work.short_description,
+            Work.table_of_contents,
+            Book.created_at,
+            Book.updated_at,
+            Genre.name.label("genre_name"),
+            Genre.slug.label("genre_slug"),
+        )
+        .outerjoin(Genre, Genre.id == Work.genre_id)
+        .outerjoin(Publisher, Publisher.id == Book.publisher_id)
+        .outerjoin(imprint, imprint.id == Book.imprint_id)
+        .where(Book.id == book_id, Book.deleted_at.is_(None) if with_unpriced else Book.is_sold)
+    )
+    return (await session.execute(statement)).one_or_none()
+
+
+async def find_book_id(session: AsyncSession, *, isbn: str) -> int | None:
+    """Return the book that has the ISBN, sold or not."""
+    return (await session.scalars(select(Book.id).where(Book.isbn == isbn))).one_or_none()
+
+
+async def list_contributors_of_work(session: AsyncSession, *, work_id: int) -> Sequence[AnyRow]:
+    """Return names and roles as on the title page."""
+    statement = (
+        select(Contributor.id, Contributor.name, Contribution.role)
+        .join(Contribution.contributor)
+        .where(Contribution.work_id == work_id)
+        .order_by(Contribution.position)
+    )
+    return (await session.execute(statement)).all()
+
+
+async def list_editions(
+    session: AsyncSession, *, work_id: int, except_book_id: int
+) -> Sequence[AnyRow]:
+    """Return the work's other books that are sold, the cheapest first."""
+    statement = (
+        select(
+            Book.id,
+            Book.isbn,
+            Book.format,
+            Book.price,
+            Book.currency,
+            (Stock.on_hand > 0).label("in_stock"),
+            AVAILABILITY,
+        )
+        .join(Stock)
+        .where(Book.work_id == work_id, Book.id != except_book_id, Book.is_sold)
+        .order_by(Book.price, Book.id)
+    )
+    return (await session.execute(statement)).all()
+
+
+async def list_offers(session: AsyncSession, *, book_ids: Collection[int]) -> Sequence[AnyRow]:
+    """Return what a buyer has to know of books that are sold."""
+    statement = (
+        select(
+            Book.id.label("book_id"),
+            Work.title,
+            Work.author,
+            Book.isbn,
+            Book.price,
+            Book.currency,
+            Book.cover_image_url,
+            Stock.on_hand,
+            Book.on_sale_date,
+            SALES_RIGHTS,
+        )
+        .join(Work)
+        .join(Stock)
+        .where(among(Book.id, book_ids), Book.is_sold)
+    )
+    return (await session.execute(statement)).all()
+
+
+async def list_titles(session: AsyncSession, *, book_ids: Collection[int]) -> Sequence[AnyRow]:
+    """Return titles and authors of books, sold or not."""
+    statement = select(Book.id, Work.title, Work.author).join(Work).where(among(Book.id, book_ids))
+    return (await session.execute(statement)).all()
+
+
+async def insert_book(
+    session: AsyncSession, *, work: Mapping[str, Any], book: Mapping[str, Any]
+) -> tuple[int, int]:
+    """Write a work, its book and an empty stock; return the work's and the book's ids."""
+    work_id = (await session.scalars(insert(Work).values(**work).returning(Work.id))).one()
+    statement = insert(Book).values(work_id=work_id, **book).returning(Book.id)
+    book_id = (await session.scalars(statement)).one()
+    await session.execute(insert(Stock).values(book_id=book_id))
+    return work_id, book_id
+
+
+async def restore_book(session: AsyncSession, *, isbn: str) -> int | None:
+    """Sell the deleted book with this ISBN again; return its id, if there is one."""
+    statement = (
+        update(Book)
+        .where(Book.isbn == isbn, Book.deleted_at.is_not(None))
+        .values(deleted_at=None)
+        .returning(Book.id)
+    )
+    return (await session.scalars(statement)).one_or_none()
+
+
+async def update_book(
+    session: AsyncSession, *, book_id: int, work: Mapping[str, Any], book: Mapping[str, Any]
+) -> int | None:
+    """Change a book that is sold and its work; return the work's id, if there is such a book."""
+    statement = (
+        update(Book)
+        .where(Book.id == book_id, Book.deleted_at.is_(None))
+        .values(**book, updated_at=func.now())
+        .returning(Book.work_id)
+    )
+    work_id = (await session.scalars(statement)).one_or_none()
+    if work_id is not None and work:
+        await session.execute(update(Work).where(Work.id == work_id).values(**work))
+    return work_id
+
+
+async def delete_book(session: AsyncSession, *, book_id: int, now: datetime) -> bool:
+    """Stop selling a book; tell whether it was sold."""
+    statement = (
+        update(Book)
+        .where(Book.id == book_id, Book.deleted_at.is_(None))
+        .values(deleted_at=now)
+        .returning(Book.id)
+    )
+    return (await session.scalars(statement)).one_or_none() is not None

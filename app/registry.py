@@ -3,6 +3,7 @@
 from app.books import models as book_models
 from app.books.cover_router import media_router
 from app.books.cover_router import router as uploads_router
+from app.books.export_router import router as admin_exports_router
 from app.books.router import genres_router
 from app.books.router import router as books_router
 from app.cart import models as cart_models
@@ -53,6 +54,7 @@ API_ROUTERS = (
     books_router,
     genres_router,
     uploads_router,
+    admin_exports_router,
     cart_router,
     orders_router,
     admin_orders_router,

@@ -11,7 +11,7 @@ import calendar
 import csv
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TextIO
 
 GUARD = "'"
@@ -57,19 +57,32 @@ def unprotect(cell: str) -> str:
     return cell[1:] if is_guarded else cell
 
 
+class Plain(str):
+    """A text that no spreadsheet makes anything else of, such as an ISBN with its hyphens."""
+
+    __slots__ = ()
+
+
 class SheetWriter:
     """Writes rows of a table to a text file that was opened with ``newline=""``.
 
     Every cell stands in quotation marks, so that none begins in the middle of another where a
-    spreadsheet expects another separator.
+    spreadsheet expects another separator. ``guard`` is what texts go through: ``neutralise``, or
+    ``protect`` for tables that will be read again. Numbers and dates are only neutralised.
     """
 
-    def __init__(self, file: TextIO) -> None:
+    def __init__(self, file: TextIO, *, guard: Callable[[str], str] = neutralise) -> None:
         self._writer = csv.writer(file, quoting=csv.QUOTE_ALL)
+        self._guard = guard
 
     def write(self, cells: Iterable[object]) -> None:
         """Write a row; ``None`` is an empty cell."""
-        self._writer.writerow("" if cell is None else neutralise(str(cell)) for cell in cells)
+        self._writer.writerow(map(self._written, cells))
+
+    def _written(self, cell: object) -> str:
+        if cell is None:
+            return ""
+        return self._guard(cell) if type(cell) is str else neutralise(str(cell))
 
 
 def _is_formula(text: str) -> bool:

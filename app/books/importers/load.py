@@ -1,16 +1,17 @@
 """Rows land in the catalogue in batches, each in a transaction of its own.
 
-A row is about the book with its ISBN. One without ISBN is about the book without ISBN whose
-title, first author, year of first publication and format are the same. What a row says replaces
-what the shop has; what it leaves empty changes nothing. Editions of one work (same title, same
-first author, no different year or number in the series) are put together; the work's own facts
-are ruled by its oldest edition, so that two editions in one file do not overwrite each other for
-ever, and the same file twice changes nothing.
+A row is about the book with its ISBN or other bar code. One without is about the book without one
+whose title, first author, year of first publication and format are the same. What a row says
+replaces what the shop has; what it leaves empty changes nothing. Editions of one work (by the
+row's own word, else the same title, the same first author, no different year or number in the
+series) are put together; the work's own facts are ruled by its oldest edition, so that two
+editions in one file do not overwrite each other for ever, and the same file twice changes nothing.
 """
 
 import asyncio
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from enum import StrEnum
 from itertools import islice
 from operator import attrgetter
@@ -24,9 +25,10 @@ from sqlalchemy.orm import InstrumentedAttribute, aliased, selectinload
 from sqlalchemy.sql.dml import ReturningInsert
 
 from app.books import repository, service, stock
+from app.books.importers.lists import write_lists
 from app.books.importers.matching import find_matches, fold
 from app.books.importers.report import ImportReport, Refusal
-from app.books.importers.rows import BookRow, ImportedBook, People
+from app.books.importers.rows import BookRow, ImportedBook, People, ShopStatus
 from app.books.importers.sorting import ImportOptions, NewBook, Sorting
 from app.books.models import (
     Book,
@@ -34,9 +36,11 @@ from app.books.models import (
     Contribution,
     Contributor,
     ContributorRole,
+    DatePrecision,
     Stock,
     Work,
 )
+from app.core.clock import utc_now
 from app.db.session import MAX_ATTEMPTS, AsyncSessionLocal, transactional
 
 BATCH_ROWS = 500
@@ -50,7 +54,10 @@ WORK_FACTS = (
     "author",
     "series",
     "series_number",
+    "short_description",
     "description",
+    "table_of_contents",
+    "original_language",
     "first_published",
     "popularity",
 )
@@ -58,8 +65,21 @@ BOOK_FACTS = (
     "format",
     "language",
     "pages",
+    "minutes",
+    "height_mm",
+    "width_mm",
+    "thickness_mm",
+    "weight_g",
+    "product_form",
+    "form_details",
+    "edition_statement",
     "publish_date",
+    "publish_date_precision",
     "publish_year",
+    "on_sale_date",
+    "publishing_status",
+    "availability_code",
+    "order_time_days",
     "price",
     "cover_image_url",
 )
@@ -100,7 +120,8 @@ class Names:
 
     def of_book(self, book: ImportedBook) -> dict[str, int]:
         """Return the columns of a book that are told by name."""
-        return {} if book.publisher is None else {"publisher_id": self.publishers[book.publisher]}
+        named = {"publisher_id": book.publisher, "imprint_id": book.imprint}
+        return {column: self.publishers[name] for column, name in named.items() if name}
 
 
 async def import_rows(
@@ -182,7 +203,8 @@ async def _named(session: AsyncSession, books: Sequence[ImportedBook]) -> Names:
     return Names(
         genres=await _genre_ids(session, {book.genre for book in books if book.genre}),
         publishers=await repository.publisher_ids(
-            session, {book.publisher for book in books if book.publisher}
+            session,
+            {name for book in books for name in (book.publisher, book.imprint) if name},
         ),
     )
 
@@ -198,7 +220,8 @@ async def _genre_ids(session: AsyncSession, names: Collection[str]) -> dict[str,
         if folded[name] not in ids:
             genre = await service.create_genre(session, name=name)
             ids[folded[name]] = genre.id
-    return {name: ids[folded[name]] for name in names}
+    exact = {genre.name: genre.id for genre in genres}
+    return {name: exact.get(name, ids[folded[name]]) for name in names}
 
 
 async def _contributor_ids(session: AsyncSession, people: Iterable[People]) -> dict[str, int]:
@@ -237,7 +260,8 @@ async def _insert_people(session: AsyncSession, people: Mapping[int, People]) ->
             {"work_id": work_id, "position": position, "contributor_id": ids[name], "role": role}
             for position, (role, name) in enumerate(named)
         ]
-    await session.execute(insert(Contribution), contributions)
+    if contributions:
+        await session.execute(insert(Contribution), contributions)
 
 
 async def _update_books(
@@ -262,16 +286,22 @@ async def _update_books(
     counts: dict[int, int] = {}
     people: dict[int, People] = {}
     moved: list[int] = []
+    works: dict[int, ImportedBook] = {}
+    work_ids: dict[int, int] = {}
     for book, work, on_hand, is_oldest in await session.execute(statement):
         row = rows[book.id]
-        if book.deleted_at is not None:
+        if book.deleted_at is not None and row.book.shop_status is not ShopStatus.REMOVED:
             results.append(Refusal(row.line, row.reference, REMOVED))
             continue
         is_changed = _change(
             book,
-            _facts(BOOK_FACTS, row.book) | names.of_book(row.book) | _money(row.book, options),
+            _facts(BOOK_FACTS, row.book)
+            | names.of_book(row.book)
+            | _money(row.book, options)
+            | _removal(row.book, book.deleted_at),
         )
         if is_oldest:
+            works[work.id] = row.book
             series = (work.series, work.series_number)
             is_changed |= _change(work, _facts(WORK_FACTS, row.book) | names.of_work(row.book))
             if (work.series, work.series_number) != series:
@@ -281,9 +311,10 @@ async def _update_books(
             if wanted != present:
                 people[work.id] = wanted
                 is_changed = True
-        if row.book.stock is not None and row.book.stock != on_hand:
-            counts[book.id] = row.book.stock
+        if row.book.stock not in {None, on_hand} and book.deleted_at is None:
+            counts[book.id] = int(row.book.stock or 0)
             is_changed = True
+        work_ids[book.id] = work.id
         outcome = Outcome.UPDATED if is_changed else Outcome.UNCHANGED
         results.append(Landing(row, book.id, outcome))
     if people:
@@ -294,7 +325,17 @@ async def _update_books(
         await repository.set_first_series(session, work_ids=moved)
     for book_id, quantity in sorted(counts.items()):
         await stock.set_on_hand(session, book_id=book_id, quantity=quantity)
-    return results
+    changed = await write_lists(session, works)
+    return [_updated(result, changed, work_ids) for result in results]
+
+
+def _updated(
+    result: Landing | Refusal, changed: Collection[int], work_ids: Mapping[int, int]
+) -> Landing | Refusal:
+    """Return the result, in the light of the works that were changed after it was made."""
+    if isinstance(result, Landing) and work_ids[result.book_id] in changed:
+        return replace(result, outcome=Outcome.UPDATED)
+    return result
 
 
 def _change(entity: Book | Work, facts: Mapping[str, Any]) -> bool:
@@ -308,6 +349,13 @@ def _change(entity: Book | Work, facts: Mapping[str, Any]) -> bool:
 def _money(book: ImportedBook, options: ImportOptions) -> dict[str, str]:
     """Return the currency, if the row has a price."""
     return {} if book.price is None else {"currency": options.currency}
+
+
+def _removal(book: ImportedBook, deleted_at: datetime | None) -> dict[str, datetime]:
+    """Return when the shop stopped selling the book, if the row says that it did."""
+    if book.shop_status is not ShopStatus.REMOVED:
+        return {}
+    return {"deleted_at": deleted_at or utc_now()}
 
 
 def _people(work: Work) -> People:
@@ -372,6 +420,7 @@ async def _insert_works(session: AsyncSession, books: Sequence[NewBook], *, name
         people[work_id] = new.row.book.people
     await _insert_people(session, people)
     await repository.set_first_series(session, work_ids=people.keys())
+    await write_lists(session, {new.work.id: new.row.book for new in books if new.work.id})
 
 
 def _work_values(book: ImportedBook, names: Names) -> dict[str, Any]:
@@ -383,12 +432,16 @@ def _book_values(book: ImportedBook, names: Names, options: ImportOptions) -> di
     told = {name: getattr(book, name) for name in BOOK_FACTS}
     return (
         told
-        | {"publisher_id": None}
+        | {"publisher_id": None, "imprint_id": None}
         | names.of_book(book)
         | {
             "isbn": book.isbn,
+            "gtin": book.gtin,
             "format": book.format or BookFormat.PAPERBACK,
-            "price": book.price or options.default_price,
+            "publish_date_precision": book.publish_date_precision or DatePrecision.DAY,
+            "price": book.price or (None if book.may_lack_price else options.default_price),
             "currency": options.currency,
+            "deleted_at": None,
         }
+        | _removal(book, None)
     )

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import Text, any_, cast, func, select
+from sqlalchemy import ColumnElement, Text, any_, cast, func, or_, select
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -22,7 +22,7 @@ class KnownWork:
     first_published: int | None
     series_number: str | None
     editions: dict[BookFormat, int] = field(default_factory=dict)
-    """Ids of its books without ISBN."""
+    """Ids of its books without ISBN and bar code."""
 
     new_editions: dict[BookFormat, int] = field(default_factory=dict)
     """Lines of the batch's new books without ISBN."""
@@ -41,11 +41,16 @@ def agree(one: object, other: object) -> bool:
 
 @dataclass(frozen=True)
 class Matches:
-    """What the catalogue has of a batch: books by ISBN, works by row (its line) and by key."""
+    """What the catalogue has of a batch.
+
+    Books by ISBN or other bar code, works by row (its line) and by key, and by the number of their
+    first edition where a row names it.
+    """
 
     books: dict[str, int]
     keys: dict[int, WorkKey]
     works: dict[WorkKey, list[KnownWork]]
+    named_works: dict[str, KnownWork]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,22 +72,23 @@ async def fold(session: AsyncSession, texts: Iterable[str]) -> dict[str, str]:
 
 
 async def find_matches(session: AsyncSession, rows: Sequence[BookRow]) -> Matches:
-    """Return the books that have the rows' ISBNs, and for all other rows the works they may be of.
+    """Return the books that have the rows' numbers, and for other rows the works they may be of.
 
     Of several works the oldest comes first, now and whenever the same row is imported again.
     """
-    books = await _books_by_isbn(session, [row.book.isbn for row in rows if row.book.isbn])
+    books = await _books_by_number(session, {row.book.number for row in rows if row.book.number})
     others = [
         row
         for row in rows
-        if row.book.isbn not in books and row.book.title is not None and row.book.authors
+        if row.book.number not in books and row.book.title is not None and row.book.first_name
     ]
     titles = await fold(session, [str(row.book.title) for row in others])
     namesakes = await _works_by_title(session, set(titles.values()))
     authors = await _fold_shared(session, others, titles, namesakes)
 
     keys = {
-        row.line: _key(str(row.book.title), row.book.authors[0], titles, authors) for row in others
+        row.line: _key(str(row.book.title), str(row.book.first_name), titles, authors)
+        for row in others
     }
     works: dict[WorkKey, list[KnownWork]] = {key: [] for key in keys.values()}
     for namesake in namesakes:
@@ -91,8 +97,13 @@ async def find_matches(session: AsyncSession, rows: Sequence[BookRow]) -> Matche
         )
         if key in works:
             works[key].append(namesake.work)
-    await _add_editions(session, [work for found in works.values() for work in found])
-    return Matches(books, keys, works)
+    named = await _works_by_edition(
+        session, {row.book.edition_of for row in others if row.book.edition_of}
+    )
+    await _add_editions(
+        session, [*named.values(), *(work for found in works.values() for work in found)]
+    )
+    return Matches(books, keys, works, named)
 
 
 def _key(title: str, author: str, titles: Mapping[str, str], authors: Mapping[str, str]) -> WorkKey:
@@ -112,16 +123,36 @@ async def _fold_shared(
     """
     by_title: dict[str, set[str]] = {}
     for row in rows:
-        by_title.setdefault(titles[str(row.book.title)], set()).add(row.book.authors[0])
+        by_title.setdefault(titles[str(row.book.title)], set()).add(str(row.book.first_name))
     for namesake in namesakes:
         by_title[namesake.folded_title].add(namesake.author)
     shared = {name for names in by_title.values() if len(names) > 1 for name in names}
     return await fold(session, shared) if shared else {}
 
 
-async def _books_by_isbn(session: AsyncSession, isbns: Collection[str]) -> dict[str, int]:
-    statement = select(Book.isbn, Book.id).where(Book.isbn.in_(isbns))
-    return {str(isbn): book_id for isbn, book_id in await session.execute(statement)}
+async def _books_by_number(session: AsyncSession, numbers: Collection[str]) -> dict[str, int]:
+    statement = select(Book.isbn, Book.gtin, Book.id).where(_has_number(numbers))
+    return {str(isbn or gtin): book_id for isbn, gtin, book_id in await session.execute(statement)}
+
+
+def _has_number(numbers: Collection[str]) -> ColumnElement[bool]:
+    """Return the condition that a book's ISBN or other bar code is one of these."""
+    wanted = any_(cast(sorted(numbers), ARRAY(Text)))
+    return or_(Book.isbn == wanted, Book.gtin == wanted)
+
+
+async def _works_by_edition(
+    session: AsyncSession, numbers: Collection[str]
+) -> dict[str, KnownWork]:
+    """Return the works of these books, by the books' numbers."""
+    statement = (
+        select(Book.isbn, Book.gtin, Work.id, Work.first_published, Work.series_number)
+        .join(Book.work)
+        .where(_has_number(numbers))
+    )
+    rows = (await session.execute(statement)).all() if numbers else ()
+    works = {work_id: KnownWork(work_id, year, number) for _, _, work_id, year, number in rows}
+    return {str(isbn or gtin): works[work_id] for isbn, gtin, work_id, _, _ in rows}
 
 
 async def _works_by_title(session: AsyncSession, titles: Collection[str]) -> list[_Namesake]:
@@ -154,11 +185,14 @@ async def _works_by_title(session: AsyncSession, titles: Collection[str]) -> lis
 
 async def _add_editions(session: AsyncSession, works: Sequence[KnownWork]) -> None:
     """Add the works' books without ISBN; of several in one format the oldest that is sold."""
-    by_id = {work.id: work for work in works}
+    by_id: dict[int | None, list[KnownWork]] = {}
+    for work in works:
+        by_id.setdefault(work.id, []).append(work)
     statement = (
         select(Book.work_id, Book.format, Book.id)
-        .where(Book.work_id.in_(by_id), Book.isbn.is_(None))
+        .where(Book.work_id.in_(by_id), Book.isbn.is_(None), Book.gtin.is_(None))
         .order_by(Book.deleted_at.is_(None), Book.id.desc())
     )
     for work_id, book_format, book_id in await session.execute(statement):
-        by_id[work_id].editions[book_format] = book_id
+        for work in by_id[work_id]:
+            work.editions[book_format] = book_id

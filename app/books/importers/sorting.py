@@ -43,29 +43,32 @@ class Sorting:
         self._matches = matches
         self._lines = lines
         self._options = options
-        self._new_isbns: dict[str, int] = {}
+        self._new_numbers: dict[str, int] = {}
         self.known: dict[int, BookRow] = {}
         self.new_books: list[NewBook] = []
         self.refusals: list[Refusal] = []
 
     def add(self, row: BookRow) -> None:
         """Decide what a row is, in the light of those before it."""
-        book = row.book
-        if book.isbn is not None and book.isbn in self._matches.books:
-            self._recognise(row, self._matches.books[book.isbn])
-        elif book.isbn is not None and book.isbn in self._new_isbns:
-            self._refuse_repeated(row, self._new_isbns[book.isbn])
+        number = row.book.number
+        if number is not None and number in self._matches.books:
+            self._recognise(row, self._matches.books[number])
+        elif number is not None and number in self._new_numbers:
+            self._refuse_repeated(row, self._new_numbers[number])
         elif row.line not in self._matches.keys:
             self._refuse(row, NO_NAME)
         else:
             self._add_named(row)
 
     def _add_named(self, row: BookRow) -> None:
-        """Sort a row that says title and author and has no ISBN that is known."""
+        """Sort a row that says title and author and has no number that is known."""
         book = row.book
         works = self._matches.works[self._matches.keys[row.line]]
-        work = next((known for known in works if known.may_be(book)), None)
-        if book.isbn is None and work is not None:
+        if book.edition_of is None:
+            work = next((known for known in works if known.may_be(book)), None)
+        else:
+            work = self._matches.named_works.get(book.edition_of)
+        if book.number is None and work is not None:
             book_format = book.format or BookFormat.PAPERBACK
             if book_format in work.editions:
                 self._recognise(row, work.editions[book_format])
@@ -73,18 +76,21 @@ class Sorting:
             if book_format in work.new_editions:
                 self._refuse_repeated(row, work.new_editions[book_format])
                 return
-        if book.price is None and self._options.default_price is None:
+        has_price = book.price is not None or self._options.default_price is not None
+        if not (has_price or book.may_lack_price):
             self._refuse(row, NO_PRICE)
             return
         makes_work = work is None
         if work is None:
             work = KnownWork(None, book.first_published, book.series_number)
             works.append(work)
+            if book.edition_of is not None:
+                self._matches.named_works[book.edition_of] = work
         self.new_books.append(NewBook(row, work, makes_work))
-        if book.isbn is None:
+        if book.number is None:
             work.new_editions[book.format or BookFormat.PAPERBACK] = row.line
         else:
-            self._new_isbns[book.isbn] = row.line
+            self._new_numbers[book.number] = row.line
 
     def _recognise(self, row: BookRow, book_id: int) -> None:
         if book_id in self._lines:

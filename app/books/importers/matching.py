@@ -1,14 +1,13 @@
 """Which book of the catalogue a row is about, and which work a new book belongs to."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import Text, any_, cast, func, select
-from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.books.importers import landing_repository as repository
 from app.books.importers.rows import BookRow, ImportedBook
-from app.books.models import Book, BookFormat, Contribution, Contributor, Work
+from app.books.models import BookFormat
 
 WorkKey = tuple[str, str]
 """Title and first author as the search compares them."""
@@ -58,26 +57,18 @@ class _Namesake:
     author: str
 
 
-async def fold(session: AsyncSession, texts: Iterable[str]) -> dict[str, str]:
-    """Return the texts as the search compares them: no case, no accents, no punctuation."""
-    given = func.unnest(cast(sorted(set(texts)), ARRAY(Text))).table_valued("text")
-    derived = given.render_derived("given")
-    statement = select(derived.c.text, func.search_fold(derived.c.text))
-    return dict((await session.execute(statement)).all())
-
-
 async def find_matches(session: AsyncSession, rows: Sequence[BookRow]) -> Matches:
     """Return the books that have the rows' ISBNs, and for all other rows the works they may be of.
 
     Of several works the oldest comes first, now and whenever the same row is imported again.
     """
-    books = await _books_by_isbn(session, [row.book.isbn for row in rows if row.book.isbn])
+    books = await repository.find_by_isbn(session, [row.book.isbn for row in rows if row.book.isbn])
     others = [
         row
         for row in rows
         if row.book.isbn not in books and row.book.title is not None and row.book.authors
     ]
-    titles = await fold(session, [str(row.book.title) for row in others])
+    titles = await repository.fold(session, [str(row.book.title) for row in others])
     namesakes = await _works_by_title(session, set(titles.values()))
     authors = await _fold_shared(session, others, titles, namesakes)
 
@@ -116,49 +107,22 @@ async def _fold_shared(
     for namesake in namesakes:
         by_title[namesake.folded_title].add(namesake.author)
     shared = {name for names in by_title.values() if len(names) > 1 for name in names}
-    return await fold(session, shared) if shared else {}
-
-
-async def _books_by_isbn(session: AsyncSession, isbns: Collection[str]) -> dict[str, int]:
-    statement = select(Book.isbn, Book.id).where(Book.isbn.in_(isbns))
-    return {str(isbn): book_id for isbn, book_id in await session.execute(statement)}
+    return await repository.fold(session, shared) if shared else {}
 
 
 async def _works_by_title(session: AsyncSession, titles: Collection[str]) -> list[_Namesake]:
     """Return the works with these folded titles, the oldest first."""
-    first_author = (
-        select(Contributor.name)
-        .join(Contribution, Contribution.contributor_id == Contributor.id)
-        .where(Contribution.work_id == Work.id)
-        .order_by(Contribution.position)
-        .limit(1)
-        .scalar_subquery()
-    )
-    statement = (
-        select(
-            Work.id,
-            Work.first_published,
-            Work.series_number,
-            Work.title,
-            Work.folded_title,
-            first_author,
-        )
-        .where(Work.folded_title == any_(cast(sorted(titles), ARRAY(Text))))
-        .order_by(Work.id)
-    )
     return [
         _Namesake(KnownWork(work_id, year, number), title, folded, author or "")
-        for work_id, year, number, title, folded, author in await session.execute(statement)
+        for work_id, year, number, title, folded, author in await repository.find_by_title(
+            session, titles
+        )
     ]
 
 
 async def _add_editions(session: AsyncSession, works: Sequence[KnownWork]) -> None:
     """Add the works' books without ISBN; of several in one format the oldest that is sold."""
-    by_id = {work.id: work for work in works}
-    statement = (
-        select(Book.work_id, Book.format, Book.id)
-        .where(Book.work_id.in_(by_id), Book.isbn.is_(None))
-        .order_by(Book.deleted_at.is_(None), Book.id.desc())
-    )
-    for work_id, book_format, book_id in await session.execute(statement):
+    by_id = {work.id: work for work in works if work.id is not None}
+    editions = await repository.list_without_isbn(session, work_ids=by_id)
+    for work_id, book_format, book_id in editions:
         by_id[work_id].editions[book_format] = book_id

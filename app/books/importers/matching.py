@@ -1,14 +1,13 @@
 """Which book of the catalogue a row is about, and which work a new book belongs to."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import ColumnElement, Text, any_, cast, func, or_, select
-from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.books.importers import landing_repository as repository
 from app.books.importers.rows import BookRow, ImportedBook
-from app.books.models import Book, BookFormat, Contribution, Contributor, Work
+from app.books.models import BookFormat
 
 WorkKey = tuple[str, str]
 """Title and first author as the search compares them."""
@@ -22,7 +21,7 @@ class KnownWork:
     first_published: int | None
     series_number: str | None
     editions: dict[BookFormat, int] = field(default_factory=dict)
-    """Ids of its books without ISBN and bar code."""
+    """Ids of its books without ISBN and other bar code."""
 
     new_editions: dict[BookFormat, int] = field(default_factory=dict)
     """Lines of the batch's new books without ISBN."""
@@ -63,26 +62,19 @@ class _Namesake:
     author: str
 
 
-async def fold(session: AsyncSession, texts: Iterable[str]) -> dict[str, str]:
-    """Return the texts as the search compares them: no case, no accents, no punctuation."""
-    given = func.unnest(cast(sorted(set(texts)), ARRAY(Text))).table_valued("text")
-    derived = given.render_derived("given")
-    statement = select(derived.c.text, func.search_fold(derived.c.text))
-    return dict((await session.execute(statement)).all())
-
-
 async def find_matches(session: AsyncSession, rows: Sequence[BookRow]) -> Matches:
     """Return the books that have the rows' numbers, and for other rows the works they may be of.
 
     Of several works the oldest comes first, now and whenever the same row is imported again.
     """
-    books = await _books_by_number(session, {row.book.number for row in rows if row.book.number})
+    numbers = [number for row in rows if (number := row.book.number)]
+    books = await repository.find_by_number(session, numbers)
     others = [
         row
         for row in rows
         if row.book.number not in books and row.book.title is not None and row.book.first_name
     ]
-    titles = await fold(session, [str(row.book.title) for row in others])
+    titles = await repository.fold(session, [str(row.book.title) for row in others])
     namesakes = await _works_by_title(session, set(titles.values()))
     authors = await _fold_shared(session, others, titles, namesakes)
 
@@ -97,9 +89,7 @@ async def find_matches(session: AsyncSession, rows: Sequence[BookRow]) -> Matche
         )
         if key in works:
             works[key].append(namesake.work)
-    named = await _works_by_edition(
-        session, {row.book.edition_of for row in others if row.book.edition_of}
-    )
+    named = await _works_by_edition(session, others)
     await _add_editions(
         session, [*named.values(), *(work for found in works.values() for work in found)]
     )
@@ -127,72 +117,36 @@ async def _fold_shared(
     for namesake in namesakes:
         by_title[namesake.folded_title].add(namesake.author)
     shared = {name for names in by_title.values() if len(names) > 1 for name in names}
-    return await fold(session, shared) if shared else {}
+    return await repository.fold(session, shared) if shared else {}
 
 
-async def _books_by_number(session: AsyncSession, numbers: Collection[str]) -> dict[str, int]:
-    statement = select(Book.isbn, Book.gtin, Book.id).where(_has_number(numbers))
-    return {str(isbn or gtin): book_id for isbn, gtin, book_id in await session.execute(statement)}
-
-
-def _has_number(numbers: Collection[str]) -> ColumnElement[bool]:
-    """Return the condition that a book's ISBN or other bar code is one of these."""
-    wanted = any_(cast(sorted(numbers), ARRAY(Text)))
-    return or_(Book.isbn == wanted, Book.gtin == wanted)
-
-
-async def _works_by_edition(
-    session: AsyncSession, numbers: Collection[str]
-) -> dict[str, KnownWork]:
-    """Return the works of these books, by the books' numbers."""
-    statement = (
-        select(Book.isbn, Book.gtin, Work.id, Work.first_published, Work.series_number)
-        .join(Book.work)
-        .where(_has_number(numbers))
-    )
-    rows = (await session.execute(statement)).all() if numbers else ()
-    works = {work_id: KnownWork(work_id, year, number) for _, _, work_id, year, number in rows}
-    return {str(isbn or gtin): works[work_id] for isbn, gtin, work_id, _, _ in rows}
+async def _works_by_edition(session: AsyncSession, rows: Sequence[BookRow]) -> dict[str, KnownWork]:
+    """Return the works whose first editions the rows name, by the number of that edition."""
+    numbers = {number for row in rows if (number := row.book.edition_of)}
+    found = await repository.find_works_by_number(session, numbers) if numbers else {}
+    works = {
+        row.id: KnownWork(row.id, row.first_published, row.series_number) for row in found.values()
+    }
+    return {number: works[row.id] for number, row in found.items()}
 
 
 async def _works_by_title(session: AsyncSession, titles: Collection[str]) -> list[_Namesake]:
     """Return the works with these folded titles, the oldest first."""
-    first_author = (
-        select(Contributor.name)
-        .join(Contribution, Contribution.contributor_id == Contributor.id)
-        .where(Contribution.work_id == Work.id)
-        .order_by(Contribution.position)
-        .limit(1)
-        .scalar_subquery()
-    )
-    statement = (
-        select(
-            Work.id,
-            Work.first_published,
-            Work.series_number,
-            Work.title,
-            Work.folded_title,
-            first_author,
-        )
-        .where(Work.folded_title == any_(cast(sorted(titles), ARRAY(Text))))
-        .order_by(Work.id)
-    )
     return [
         _Namesake(KnownWork(work_id, year, number), title, folded, author or "")
-        for work_id, year, number, title, folded, author in await session.execute(statement)
+        for work_id, year, number, title, folded, author in await repository.find_by_title(
+            session, titles
+        )
     ]
 
 
 async def _add_editions(session: AsyncSession, works: Sequence[KnownWork]) -> None:
-    """Add the works' books without ISBN; of several in one format the oldest that is sold."""
-    by_id: dict[int | None, list[KnownWork]] = {}
+    """Add the works' books without number; of several in one format the oldest that is sold."""
+    by_id: dict[int, list[KnownWork]] = {}
     for work in works:
-        by_id.setdefault(work.id, []).append(work)
-    statement = (
-        select(Book.work_id, Book.format, Book.id)
-        .where(Book.work_id.in_(by_id), Book.isbn.is_(None), Book.gtin.is_(None))
-        .order_by(Book.deleted_at.is_(None), Book.id.desc())
-    )
-    for work_id, book_format, book_id in await session.execute(statement):
+        if work.id is not None:
+            by_id.setdefault(work.id, []).append(work)
+    editions = await repository.list_without_number(session, work_ids=by_id)
+    for work_id, book_format, book_id in editions:
         for work in by_id[work_id]:
             work.editions[book_format] = book_id

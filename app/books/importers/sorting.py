@@ -1,9 +1,9 @@
 """What each row of a batch is to the catalogue: a known book, a new one, or nothing it can use."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
+from app.books.importers.batches import SeenLines
 from app.books.importers.matching import KnownWork, Matches
 from app.books.importers.report import Refusal
 from app.books.importers.rows import BookRow
@@ -37,11 +37,9 @@ class NewBook:
 class Sorting:
     """A batch, sorted row by row; ``known`` are rows by the id of the book that they are about."""
 
-    def __init__(
-        self, matches: Matches, *, lines: Mapping[int, int], options: ImportOptions
-    ) -> None:
+    def __init__(self, matches: Matches, *, seen: SeenLines, options: ImportOptions) -> None:
         self._matches = matches
-        self._lines = lines
+        self._seen = seen
         self._options = options
         self._new_numbers: dict[str, int] = {}
         self.known: dict[int, BookRow] = {}
@@ -93,8 +91,9 @@ class Sorting:
             self._new_numbers[book.number] = row.line
 
     def _recognise(self, row: BookRow, book_id: int) -> None:
-        if book_id in self._lines:
-            self._refuse_repeated(row, self._lines[book_id])
+        line = self._seen.get(book_id)
+        if line is not None:
+            self._refuse_repeated(row, line)
         elif book_id in self.known:
             self._refuse_repeated(row, self.known[book_id].line)
         else:

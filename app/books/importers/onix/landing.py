@@ -15,11 +15,10 @@ from itertools import islice
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import func, select
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.books.importers.load import IMPORT_LOCK
+from app.books.importers.landing_repository import wait_for_turn
 from app.books.importers.onix import writing
 from app.books.importers.onix.codes import Notification
 from app.books.importers.onix.facts import (
@@ -217,7 +216,7 @@ async def land_products(
     ``started_at`` is when the import began: what was taken since then is of the same message, of
     whose records about one book the last counts.
     """
-    await session.execute(select(func.pg_advisory_xact_lock(IMPORT_LOCK)))
+    await wait_for_turn(session)
     records = await find_records(session, products, sender=header.sender)
     given = [(product, digest_of(product, options)) for product in products]
     fresh = [

@@ -83,6 +83,22 @@ async def find_works_by_number(
     return found
 
 
+async def list_supplied(session: AsyncSession, *, numbers: Collection[str]) -> dict[str, AnyRow]:
+    """Return of the books that are in the shop what a distributor's row is compared with.
+
+    They are keyed by ISBN or other bar code, those of ``numbers``.
+    """
+    found: dict[str, AnyRow] = {}
+    for column in (Book.isbn, Book.gtin):
+        statement = (
+            select(column.label("number"), Book.id, Book.availability_code, Stock.on_hand)
+            .join(Book.stock)
+            .where(_is_one_of(column, numbers), Book.deleted_at.is_(None))
+        )
+        found |= {str(row.number): row for row in await session.execute(statement)}
+    return found
+
+
 def _is_one_of(column: Column, texts: Collection[str]) -> ColumnElement[bool]:
     return column == any_(cast(list(texts), ARRAY(Text)))
 

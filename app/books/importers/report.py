@@ -90,7 +90,8 @@ class ImportReport:
     """The outcome of every row or record.
 
     It was taken (a new book), updated, unchanged, refused; or, of a feed, deleted (the book is no
-    longer sold) or outdated (something newer had been taken before).
+    longer sold) or outdated (something newer had been taken before); or, of a file that only
+    changes what the shop has, unknown.
     """
 
     rows: int = 0
@@ -99,6 +100,7 @@ class ImportReport:
     unchanged: int = 0
     deleted: int = 0
     outdated: int = 0
+    unknown: int = 0
     refused_total: int = 0
     refused: list[Refusal] = field(default_factory=list)
     notes_total: int = 0

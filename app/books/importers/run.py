@@ -18,6 +18,8 @@ from app.books.importers.onix.reader import read_message
 from app.books.importers.report import ImportReport, Progress
 from app.books.importers.rows import RowReader
 from app.books.importers.sorting import ImportOptions
+from app.books.importers.supply import SupplyOptions, import_supply
+from app.books.importers.supply_rows import SupplyReader
 from app.core.clock import utc_now
 
 DEMO_CATALOGUE = Path(__file__).parents[1] / "data" / "demo_catalogue.csv"
@@ -87,6 +89,40 @@ async def import_onix(
             report=report,
             on_batch=lambda: on_progress(Progress(counter.bytes_read, bytes_total, report.rows)),
             clock=clock,
+        )
+    return report
+
+
+async def import_stock(
+    source: Path | BinaryIO,
+    *,
+    mapping: Mapping[str, str],
+    options: SupplyOptions,
+    on_progress: Callable[[Progress], None],
+) -> ImportReport:
+    """Change stock, prices and availability of known books as a distributor's CSV file says.
+
+    As ``import_csv`` in everything else. Books that the shop does not have are counted and noted.
+
+    Raises:
+        ImportFileError: nothing can be read from the file, and nothing was changed.
+        OSError: the file cannot be opened or read.
+    """
+    report = ImportReport()
+    with _opened(source) as (stream, bytes_total):
+        counter = CountingReader(stream)
+        records = read_records(counter)
+        header = await asyncio.to_thread(next, records, None)
+        if not isinstance(header, Record):
+            raise ImportFileError(header.reason if header else "The file is empty.")
+        plan = plan_columns(header.cells, mapping)
+        report.columns, report.unused_columns = plan.meanings, plan.unused
+        reader = SupplyReader(plan, currency=options.currency)
+        await import_supply(
+            map(reader.read, _watched(records, report)),
+            options=options,
+            report=report,
+            on_batch=lambda: on_progress(Progress(counter.bytes_read, bytes_total, report.rows)),
         )
     return report
 

@@ -7,8 +7,10 @@ from fastapi import APIRouter
 from fastapi.responses import StreamingResponse
 
 from app.books.exporters.csv import csv_parts
+from app.books.exporters.onix import OnixOptions, OnixParts
 from app.books.exporters.run import Parts, stream_export
-from app.core.deps import CurrentAdmin
+from app.core.clock import Now
+from app.core.deps import AppSettings, CurrentAdmin
 
 router = APIRouter(prefix="/admin/exports", tags=["admin"])
 
@@ -38,6 +40,28 @@ async def export_csv(_admin: CurrentAdmin) -> StreamingResponse:
     harm: what would be a formula has an apostrophe in front. Imported again it changes nothing.
     """
     return await _download(csv_parts, name="books.csv", media_type=CSV)
+
+
+@router.get(
+    "/books.onix.xml",
+    summary="The catalogue as ONIX",
+    response_class=StreamingResponse,
+    responses=STAFF_ONLY
+    | {
+        200: {
+            "description": "An ONIX for Books 3.0 message with reference tags.",
+            "content": {"application/xml": {"schema": {"type": "string"}}},
+        }
+    },
+)
+async def export_onix(_admin: CurrentAdmin, now: Now, settings: AppSettings) -> StreamingResponse:
+    """Return all editions as records of an ONIX message, as they were at one moment.
+
+    Removed books are deletions. The shop's genres, copies, popularity and ratings have no place
+    in ONIX, nor have years before year 1.
+    """
+    parts = OnixParts(OnixOptions.of_shop(settings, now=now))
+    return await _download(parts, name="books.onix.xml", media_type="application/xml")
 
 
 async def _download(parts: Parts, *, name: str, media_type: str) -> StreamingResponse:

@@ -10,8 +10,11 @@ from rich.progress import Progress, TextColumn
 
 from app import local
 from app.books.exporters.csv import csv_parts
+from app.books.exporters.onix import OnixOptions, OnixParts
 from app.books.exporters.run import Parts, write_export
 from app.commands.terminal import err, fail
+from app.core.clock import utc_now
+from app.core.config import get_settings
 from app.db.session import dispose_engine
 
 app = typer.Typer(help="Take the catalogue out.", no_args_is_help=True, add_completion=False)
@@ -39,7 +42,25 @@ def export_csv(file: File = "-") -> None:
 
         bookstore export csv | wc -l
     """
-    _export(csv_parts, file)
+    with local.local_database():
+        _export(csv_parts, file)
+
+
+@app.command("onix")
+def export_onix(file: File = "-") -> None:
+    """Write all editions to an ONIX for Books 3.0 message, with reference tags.
+
+    Removed books are deletions. Codes that ONIX does not know are left out, so that the message is
+    valid by EDItEUR's schema. Genres, copies and popularity have no place in it.
+
+    Examples:
+        bookstore export onix books.onix.xml.gz
+
+        bookstore export onix | ssh partner 'cat > feed.xml'
+    """
+    with local.local_database():
+        options = OnixOptions.of_shop(get_settings(), now=utc_now())
+        _export(OnixParts(options), file)
 
 
 def _export(parts: Parts, file: str) -> None:
@@ -58,9 +79,6 @@ def _export(parts: Parts, file: str) -> None:
         finally:
             await dispose_engine()
 
-    with (
-        local.local_database(),
-        Progress(TextColumn("{task.description}"), console=err, transient=True) as progress,
-    ):
+    with Progress(TextColumn("{task.description}"), console=err, transient=True) as progress:
         written = asyncio.run(write_and_close(progress))
     err.print(f"{written:,} bytes were written.")

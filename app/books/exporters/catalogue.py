@@ -15,6 +15,7 @@ from app.books.models import (
     Contributor,
     ContributorRole,
     Genre,
+    Price,
     Publisher,
     Series,
     SeriesMembership,
@@ -62,9 +63,13 @@ class Edition:
     people: tuple[Person, ...]
     more_series: tuple[tuple[str, str | None], ...]
     subjects: tuple[SubjectOfWork, ...]
+    prices: tuple[Price, ...] = ()
+    """What suppliers ask, if that was asked for."""
 
 
-async def read_editions(session: AsyncSession) -> AsyncIterator[list[Edition]]:
+async def read_editions(
+    session: AsyncSession, *, with_prices: bool = False
+) -> AsyncIterator[list[Edition]]:
     """Yield all books by id, in batches, removed ones and those without a price among them.
 
     The session should see one moment (``snapshot_scope``).
@@ -76,12 +81,14 @@ async def read_editions(session: AsyncSession) -> AsyncIterator[list[Edition]]:
         people = await _people(session, works)
         series = await _further_series(session, works)
         subjects = await _subjects(session, works)
+        prices = await _prices(session, [row.id for row in rows]) if with_prices else {}
         yield [
             Edition(
                 row,
                 tuple(people[row.work_id]),
                 tuple(series[row.work_id]),
                 tuple(subjects[row.work_id]),
+                tuple(prices.get(row.id, ())),
             )
             for row in rows
         ]
@@ -202,4 +209,13 @@ async def _subjects(
     )
     for work_id, scheme, code, heading, is_main in await session.execute(statement):
         found[work_id].append(SubjectOfWork(scheme, code, heading, is_main))
+    return found
+
+
+async def _prices(session: AsyncSession, book_ids: Collection[int]) -> dict[int, list[Price]]:
+    found: dict[int, list[Price]] = defaultdict(list)
+    statement = select(Price).where(among(Price.book_id, book_ids)).order_by(Price.id)
+    for price in await session.scalars(statement):
+        found[price.book_id].append(price)
+        session.expunge(price)
     return found

@@ -24,6 +24,7 @@ from sqlalchemy.orm import InstrumentedAttribute, aliased, selectinload
 from sqlalchemy.sql.dml import ReturningInsert
 
 from app.books import repository, service, stock
+from app.books.importers.journal import REFUSED, Entry, OnLanded, forget
 from app.books.importers.matching import find_matches, fold
 from app.books.importers.report import ImportReport, Refusal
 from app.books.importers.rows import BookRow, ImportedBook, People
@@ -108,22 +109,18 @@ async def import_rows(
     *,
     options: ImportOptions,
     report: ImportReport,
+    lines: dict[int, int],
+    on_landed: OnLanded,
     on_batch: Callable[[], None],
 ) -> None:
     """Land the rows and write into the report what became of them.
 
     Each batch is committed by itself: what had landed when an import is interrupted stays, and
     the same file can be imported again. Besides one batch, memory holds the ids of the books
-    that the file has brought so far, to notice a book that comes twice.
+    that the file has brought so far (``lines``), to notice a book that comes twice.
     """
-    lines: dict[int, int] = {}
     while batch := await asyncio.to_thread(_take, rows):
-        understood = [row for row in batch if isinstance(row, BookRow)]
-        results = [
-            *(row for row in batch if isinstance(row, Refusal)),
-            *await _land(understood, lines=lines, options=options),
-        ]
-        for result in sorted(results, key=attrgetter("line")):
+        for result in await _land(batch, lines=lines, options=options, on_landed=on_landed):
             if isinstance(result, Refusal):
                 report.refuse(result)
                 continue
@@ -140,13 +137,19 @@ def _take(rows: Iterator[BookRow | Refusal]) -> list[BookRow | Refusal]:
 
 
 async def _land(
-    rows: Sequence[BookRow], *, lines: Mapping[int, int], options: ImportOptions
+    rows: Sequence[BookRow | Refusal],
+    *,
+    lines: Mapping[int, int],
+    options: ImportOptions,
+    on_landed: OnLanded,
 ) -> list[Landing | Refusal]:
     """Land a batch; begin again when somebody enters one of its books at the same moment."""
     for attempt in range(1, MAX_ATTEMPTS + 1):
         try:
             async with AsyncSessionLocal() as session:
-                return await land_rows(session, rows, lines=lines, options=options)
+                return await land_rows(
+                    session, rows, lines=lines, options=options, on_landed=on_landed
+                )
         except IntegrityError:
             if attempt == MAX_ATTEMPTS:
                 raise
@@ -156,26 +159,41 @@ async def _land(
 @transactional
 async def land_rows(
     session: AsyncSession,
-    rows: Sequence[BookRow],
+    rows: Sequence[BookRow | Refusal],
     *,
     lines: Mapping[int, int],
     options: ImportOptions,
+    on_landed: OnLanded = forget,
 ) -> list[Landing | Refusal]:
-    """Write what the rows say, and tell of each what became of it.
+    """Write what the rows say, and tell of each what became of it, in the order of the file.
 
     ``lines`` says on which line of the file the books came that have landed before.
     """
     await session.execute(select(func.pg_advisory_xact_lock(IMPORT_LOCK)))
-    sorting = Sorting(await find_matches(session, rows), lines=lines, options=options)
-    for row in rows:
+    understood = [row for row in rows if isinstance(row, BookRow)]
+    sorting = Sorting(await find_matches(session, understood), lines=lines, options=options)
+    for row in understood:
         sorting.add(row)
     accepted = [*sorting.known.values(), *(new.row for new in sorting.new_books)]
     names = await _named(session, [row.book for row in accepted])
-    return [
+    results = [
+        *(row for row in rows if isinstance(row, Refusal)),
         *sorting.refusals,
         *await _update_books(session, sorting.known, names=names, options=options),
         *await _insert_books(session, sorting.new_books, names=names, options=options),
     ]
+    results.sort(key=attrgetter("line"))
+    await on_landed(session, [_entry(result) for result in results])
+    return results
+
+
+def _entry(result: Landing | Refusal) -> Entry:
+    if isinstance(result, Refusal):
+        return Entry(result.line, result.reference, REFUSED, result.reason)
+    row = result.row
+    return Entry(
+        row.line, row.reference, result.outcome, book_id=result.book_id, repairs=row.repairs
+    )
 
 
 async def _named(session: AsyncSession, books: Sequence[ImportedBook]) -> Names:

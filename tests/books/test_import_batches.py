@@ -85,7 +85,7 @@ def test_a_book_that_came_is_known_by_its_line() -> None:
     ids = [0, 1, PAGE - 1, PAGE, 7 * PAGE + 5, 2**31 - 1]
     for line, book_id in enumerate(ids, start=2):
         assert seen.get(book_id) is None
-        seen.add(book_id, line)
+        seen[book_id] = line
     assert [seen.get(book_id) for book_id in ids] == [2, 3, 4, 5, 6, 7]
     assert seen.get(2) is None
     assert seen.get(3 * PAGE) is None

@@ -5,7 +5,7 @@ from array import array
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from types import TracebackType
-from typing import Generic, Self, TypeVar
+from typing import Generic, Protocol, Self, TypeVar
 
 T = TypeVar("T")
 
@@ -61,8 +61,18 @@ def take(items: Iterator[T], *, at_most: int, weigh: Callable[[T], int], weight:
     return batch
 
 
+class Lines(Protocol):
+    """On which line of a file each book came, by the books' ids."""
+
+    def get(self, book_id: int, /) -> int | None:
+        """Return a book's line, or None if it has not come yet."""
+
+    def __setitem__(self, book_id: int, line: int, /) -> None:
+        """Note that a book came on a line, counted from 1."""
+
+
 class SeenLines:
-    """On which line of the file each book came, by id: four bytes for each, and not a dict's 100.
+    """Lines in four bytes for each book, and not the hundred of a dict.
 
     Ids that lie close together share a page, and those of a catalogue do.
     """
@@ -75,7 +85,7 @@ class SeenLines:
         page = self._pages.get(book_id // PAGE)
         return None if page is None else page[book_id % PAGE] or None
 
-    def add(self, book_id: int, line: int) -> None:
+    def __setitem__(self, book_id: int, line: int) -> None:
         """Note that a book came on a line, counted from 1."""
         page = self._pages.get(book_id // PAGE)
         if page is None:

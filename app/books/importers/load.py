@@ -24,7 +24,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.books import service, stock
 from app.books.importers import landing_repository as repository
-from app.books.importers.batches import ReadAhead, SeenLines, take
+from app.books.importers.batches import Lines, ReadAhead, take
+from app.books.importers.journal import REFUSED, Entry, OnLanded, forget
 from app.books.importers.lists import write_lists
 from app.books.importers.matching import find_matches
 from app.books.importers.report import ImportReport, Refusal
@@ -134,27 +135,23 @@ async def import_rows(
     *,
     options: ImportOptions,
     report: ImportReport,
+    lines: Lines,
+    on_landed: OnLanded,
     on_batch: Callable[[], None],
 ) -> None:
     """Land the rows and write into the report what became of them.
 
     Each batch is committed by itself: what had landed when an import is interrupted stays, and
     the same file can be imported again. Memory holds a batch that lands, the next one, and on
-    which line each book came, to notice one that comes twice.
+    which line each book came (``lines``), to notice one that comes twice.
     """
-    seen = SeenLines()
     async with ReadAhead(lambda: _take(rows)) as batches:
         async for batch in batches:
-            understood = [row for row in batch if isinstance(row, BookRow)]
-            results = [
-                *(row for row in batch if isinstance(row, Refusal)),
-                *await _land(understood, seen=seen, options=options),
-            ]
-            for result in sorted(results, key=attrgetter("line")):
+            for result in await _land(batch, lines=lines, options=options, on_landed=on_landed):
                 if isinstance(result, Refusal):
                     report.refuse(result)
                     continue
-                seen.add(result.book_id, result.line)
+                lines[result.book_id] = result.line
                 setattr(report, result.outcome, getattr(report, result.outcome) + 1)
                 for repair in result.row.repairs:
                     report.repaired(result.line, repair)
@@ -175,13 +172,19 @@ def _characters(row: BookRow | Refusal) -> int:
 
 
 async def _land(
-    rows: Sequence[BookRow], *, seen: SeenLines, options: ImportOptions
+    rows: Sequence[BookRow | Refusal],
+    *,
+    lines: Lines,
+    options: ImportOptions,
+    on_landed: OnLanded,
 ) -> list[Landing | Refusal]:
     """Land a batch; begin again when somebody enters one of its books at the same moment."""
     for attempt in range(1, MAX_ATTEMPTS + 1):
         try:
             async with AsyncSessionLocal() as session:
-                return await land_rows(session, rows, seen=seen, options=options)
+                return await land_rows(
+                    session, rows, lines=lines, options=options, on_landed=on_landed
+                )
         except IntegrityError:
             if attempt == MAX_ATTEMPTS:
                 raise
@@ -191,26 +194,41 @@ async def _land(
 @transactional
 async def land_rows(
     session: AsyncSession,
-    rows: Sequence[BookRow],
+    rows: Sequence[BookRow | Refusal],
     *,
-    seen: SeenLines,
+    lines: Lines,
     options: ImportOptions,
+    on_landed: OnLanded = forget,
 ) -> list[Landing | Refusal]:
-    """Write what the rows say, and tell of each what became of it.
+    """Write what the rows say, and tell of each what became of it, in the order of the file.
 
-    ``seen`` says on which line of the file the books came that have landed before.
+    ``lines`` says on which line of the file the books came that have landed before.
     """
     await repository.wait_for_turn(session)
-    sorting = Sorting(await find_matches(session, rows), seen=seen, options=options)
-    for row in rows:
+    understood = [row for row in rows if isinstance(row, BookRow)]
+    sorting = Sorting(await find_matches(session, understood), lines=lines, options=options)
+    for row in understood:
         sorting.add(row)
     accepted = [*sorting.known.values(), *(new.row for new in sorting.new_books)]
     names = await _named(session, [row.book for row in accepted], options)
-    return [
+    results = [
+        *(row for row in rows if isinstance(row, Refusal)),
         *sorting.refusals,
         *await _update_books(session, sorting.known, names=names),
         *await _insert_books(session, sorting.new_books, names=names, options=options),
     ]
+    results.sort(key=attrgetter("line"))
+    await on_landed(session, [_entry(result) for result in results])
+    return results
+
+
+def _entry(result: Landing | Refusal) -> Entry:
+    if isinstance(result, Refusal):
+        return Entry(result.line, result.reference, REFUSED, result.reason)
+    row = result.row
+    return Entry(
+        row.line, row.reference, result.outcome, book_id=result.book_id, repairs=row.repairs
+    )
 
 
 async def _named(

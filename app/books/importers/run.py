@@ -3,15 +3,20 @@
 import asyncio
 import os
 import stat
-from collections.abc import Callable, Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, cast
+
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.books.importers.columns import plan_columns
 from app.books.importers.csv import BrokenRecord, CountingReader, Record, read_records
 from app.books.importers.errors import ImportFileError
+from app.books.importers.journal import Entry, Journal, NoJournal, OnLanded
 from app.books.importers.load import import_rows
 from app.books.importers.onix.landing import FeedOptions, import_products
 from app.books.importers.onix.reader import read_message
@@ -32,19 +37,21 @@ async def import_csv(
     mapping: Mapping[str, str],
     options: ImportOptions,
     on_progress: Callable[[Progress], None],
+    journal: Journal | None = None,
 ) -> ImportReport:
     """Import a CSV file, gzipped or not, and report what became of its rows.
 
     ``mapping`` says of columns, by their header, which field they hold (a name or a synonym of
     ``columns.BookField``), where their own names do not. ``on_progress`` is called after every
     batch. A stream is read to its end and left open. Batches are committed one by one: an import
-    that was interrupted can be run again.
+    that was interrupted can be run again, and goes on where it was if a journal says where.
 
     Raises:
         ImportFileError: nothing can be read from the file, and nothing was imported.
         OSError: the file cannot be opened or read.
     """
-    report = ImportReport()
+    journal = journal or NoJournal()
+    report = journal.report
     with _opened(source) as (stream, bytes_total):
         counter = CountingReader(stream)
         records = read_records(counter)
@@ -54,11 +61,15 @@ async def import_csv(
         plan = plan_columns(header.cells, mapping)
         report.columns, report.unused_columns = plan.meanings, plan.unused
         reader = RowReader(plan, currency=options.currency)
+        watched = _watched(records, report)
+        await asyncio.to_thread(_go_past, watched, journal.records)
         await import_rows(
-            map(reader.read, _watched(records, report)),
+            map(reader.read, watched),
             options=options,
             report=report,
-            on_batch=lambda: on_progress(Progress(counter.bytes_read, bytes_total, report.rows)),
+            lines=journal.lines,
+            on_landed=_writing(journal, counter),
+            on_batch=_telling(on_progress, journal, counter, bytes_total),
         )
     return report
 
@@ -68,6 +79,7 @@ async def import_onix(
     *,
     options: FeedOptions,
     on_progress: Callable[[Progress], None],
+    journal: Journal | None = None,
     clock: Callable[[], datetime] = utc_now,
 ) -> ImportReport:
     """Import an ONIX message, gzipped or not, and report what became of its records.
@@ -79,15 +91,19 @@ async def import_onix(
         ImportFileError: this is no ONIX message, and nothing was imported.
         OSError: the file cannot be opened or read.
     """
-    report = ImportReport()
+    journal = journal or NoJournal()
+    report = journal.report
     with _opened(source) as (stream, bytes_total):
         counter = CountingReader(stream)
         message = await asyncio.to_thread(read_message, cast(BinaryIO, counter))
+        await asyncio.to_thread(message.skip, journal.records)
         await import_products(
             message,
             options=options,
             report=report,
-            on_batch=lambda: on_progress(Progress(counter.bytes_read, bytes_total, report.rows)),
+            started_at=journal.started_at or clock(),
+            on_landed=_writing(journal, counter),
+            on_batch=_telling(on_progress, journal, counter, bytes_total),
             clock=clock,
         )
     return report
@@ -125,6 +141,30 @@ async def import_stock(
             on_batch=lambda: on_progress(Progress(counter.bytes_read, bytes_total, report.rows)),
         )
     return report
+
+
+def _writing(journal: Journal, counter: CountingReader) -> OnLanded:
+    async def write(session: AsyncSession, entries: Sequence[Entry]) -> None:
+        await journal.write(session, entries, bytes_read=counter.bytes_read)
+
+    return write
+
+
+def _telling(
+    on_progress: Callable[[Progress], None],
+    journal: Journal,
+    counter: CountingReader,
+    bytes_total: int | None,
+) -> Callable[[], None]:
+    def tell() -> None:
+        on_progress(Progress(counter.bytes_read, bytes_total, journal.report.rows))
+        journal.check()
+
+    return tell
+
+
+def _go_past(records: Iterator[Record | BrokenRecord], count: int) -> None:
+    deque(islice(records, count), maxlen=0)
 
 
 def _watched(

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
-from app.books.importers.batches import SeenLines
+from app.books.importers.batches import Lines
 from app.books.importers.matching import KnownWork, Matches
 from app.books.importers.report import Refusal
 from app.books.importers.rows import BookRow
@@ -37,9 +37,9 @@ class NewBook:
 class Sorting:
     """A batch, sorted row by row; ``known`` are rows by the id of the book that they are about."""
 
-    def __init__(self, matches: Matches, *, seen: SeenLines, options: ImportOptions) -> None:
+    def __init__(self, matches: Matches, *, lines: Lines, options: ImportOptions) -> None:
         self._matches = matches
-        self._seen = seen
+        self._lines = lines
         self._options = options
         self._new_numbers: dict[str, int] = {}
         self.known: dict[int, BookRow] = {}
@@ -91,7 +91,7 @@ class Sorting:
             self._new_numbers[book.number] = row.line
 
     def _recognise(self, row: BookRow, book_id: int) -> None:
-        line = self._seen.get(book_id)
+        line = self._lines.get(book_id)
         if line is not None:
             self._refuse_repeated(row, line)
         elif book_id in self.known:

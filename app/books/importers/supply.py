@@ -106,7 +106,7 @@ def _tell(report: ImportReport, result: Refusal | Landing | Note, seen: SeenLine
     before = result.repeated_line or seen.get(result.book_id)
     if before is not None:
         report.note(Note(row.line, row.reference, REPEATED.format(before)))
-    seen.add(result.book_id, row.line)
+    seen[result.book_id] = row.line
     if result.is_changed:
         report.updated += 1
     else:

@@ -4,6 +4,7 @@ from app.books import models as book_models
 from app.books.catalogue_router import router as catalogue_router
 from app.books.cover_router import media_router
 from app.books.cover_router import router as uploads_router
+from app.books.export_router import router as admin_exports_router
 from app.books.jobs import reprice_books_of_the_day
 from app.books.picks_router import admin_router as admin_picks_router
 from app.books.picks_router import router as picks_router
@@ -60,6 +61,7 @@ API_ROUTERS = (
     genres_router,
     catalogue_router,
     uploads_router,
+    admin_exports_router,
     works_router,
     admin_works_router,
     picks_router,

@@ -66,11 +66,24 @@ async def set_on_hand(session: AsyncSession, *, book_id: int, quantity: int) -> 
     Raises:
         BookNotFoundError: no such book.
     """
-    before = await repository.set_copies_on_hand(session, book_id=book_id, quantity=quantity)
-    if before is None:
+    await set_all_on_hand(session, quantities={book_id: quantity})
+
+
+async def set_all_on_hand(session: AsyncSession, *, quantities: Mapping[int, int]) -> None:
+    """As ``set_on_hand`` for several books, by id, in one statement.
+
+    Raises:
+        BookNotFoundError: one of the books does not exist. Others may have been counted by then:
+            the transaction is to be undone.
+    """
+    if not quantities:
+        return
+    before = await repository.set_copies_on_hand(session, quantities=quantities)
+    if before.keys() != quantities.keys():
         raise BookNotFoundError
-    if before == 0 and quantity > 0:
-        await publish(session, BookRestocked(book_id=book_id))
+    for book_id in sorted(before):
+        if before[book_id] == 0 and quantities[book_id] > 0:
+            await publish(session, BookRestocked(book_id=book_id))
 
 
 async def find_unbalanced(session: AsyncSession) -> list[Finding]:

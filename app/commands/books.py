@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from functools import partial
@@ -20,8 +20,9 @@ from app.books.importers.errors import ImportFileError
 from app.books.importers.onix.landing import FeedOptions
 from app.books.importers.report import ImportReport, write_csv, write_feed_csv
 from app.books.importers.report import Progress as ImportProgress
-from app.books.importers.run import import_csv, import_onix
+from app.books.importers.run import import_csv, import_onix, import_stock
 from app.books.importers.sorting import ImportOptions
+from app.books.importers.supply import StockMeaning, SupplyOptions
 from app.books.importers.thema import MAX_BYTES as MAX_LIST_BYTES
 from app.books.importers.thema import ThemaReport, import_thema
 from app.books.schemas import MAX_QUANTITY
@@ -184,6 +185,76 @@ def import_thema_file(
     )
 
 
+@app.command("stock")
+def import_stock_files(
+    files: Annotated[
+        list[str], typer.Argument(help="CSV files, plain or gzip; - for standard input.")
+    ],
+    meaning: Annotated[
+        StockMeaning,
+        typer.Option("--as", help="Whose copies are counted: the supplier's, or the shop's own."),
+    ] = StockMeaning.SUPPLIER,
+    mapping: Annotated[
+        list[str] | None,
+        typer.Option("--map", help="Which column is what, as 'Their qty=stock'. Repeatable."),
+    ] = None,
+    report: Annotated[
+        Path | None, typer.Option(help="Write what was refused or noted to this CSV file.")
+    ] = None,
+) -> None:
+    """Take stock and prices from distributors' nightly files: known books change, none is added.
+
+    A row is about the book with its ISBN or bar code (EAN). It may say price, availability (a code
+    of ONIX list 65, or words), days to order and stock; a price of 0 is none. A supplier's stock
+    tells whether the book can be ordered. With --as shelf it is the number of copies that can be
+    bought: reserved copies stay reserved, and readers who wait for a book are told that it is back.
+
+    Books that the shop does not have are counted. Refused rows do not fail the import: the exit
+    status is 0. It is 1 if one of the files could not be read to its end.
+
+    Examples:
+        bookstore import stock gardners.csv.gz --report report.csv
+
+        bookstore import stock counted.csv --as shelf --map 'Shelf=stock'
+    """
+    meanings = _read_mapping(mapping or [])
+    sources = {file: _source(file) for file in files}
+    _try_report(report)
+    reports: dict[str, ImportReport] = {}
+    unread: dict[str, str] = {}
+    with local.local_database():
+        options = SupplyOptions(currency=get_settings().currency, meaning=meaning)
+        for name, source in sources.items():
+            if len(sources) > 1:
+                out.print(visible(name), markup=False)
+            try:
+                reports[name] = _with_progress(
+                    partial(_import_stock, source=source, mapping=meanings, options=options)
+                )
+            except ImportFileError as error:
+                unread[name] = error.detail
+                out.print(f"  {error.detail}", markup=False)
+                continue
+            _print_report(reports[name])
+            if reports[name].is_cut_short:
+                unread[name] = "the file is damaged: what came before the damage was taken."
+    if report is not None:
+        write_feed_csv(reports, report)
+        out.print(f"What was refused or noted is in {report}.", markup=False)
+    if unread:
+        fail("; ".join(f"{name}: {reason}" for name, reason in unread.items()))
+
+
+def _import_stock(
+    show: Callable[[ImportProgress], None],
+    *,
+    source: Path | BinaryIO,
+    mapping: Mapping[str, str],
+    options: SupplyOptions,
+) -> Coroutine[Any, Any, ImportReport]:
+    return import_stock(source, mapping=mapping, options=options, on_progress=show)
+
+
 def _import_feed(
     show: Callable[[ImportProgress], None], *, source: Path | BinaryIO, options: FeedOptions
 ) -> Coroutine[Any, Any, ImportReport]:
@@ -235,7 +306,11 @@ def _print_counts(report: ImportReport) -> None:
         ("refused", report.refused_total),
     ):
         table.add_row(words, f"{number:,}")
-    for words, number in (("deleted", report.deleted), ("older than known", report.outdated)):
+    for words, number in (
+        ("deleted", report.deleted),
+        ("older than known", report.outdated),
+        ("not in the shop", report.unknown),
+    ):
         if number:
             table.add_row(words, f"{number:,}")
     out.print(table)

@@ -30,6 +30,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 MAX_ATTEMPTS = 3
+MAX_SNAPSHOT_REST_SECONDS = 60
 CLIENT_GRACE_SECONDS = 2.0
 DEADLOCK_DETECTED = "40P01"
 SERIALIZATION_FAILURE = "40001"
@@ -113,12 +114,18 @@ async def session_scope() -> AsyncIterator[AsyncSession]:
 
 @asynccontextmanager
 async def snapshot_scope() -> AsyncIterator[AsyncSession]:
-    """Open a session that only reads, sees one moment, and may take its time."""
+    """Open a session that only reads, sees one moment, and may take its time.
+
+    Between its statements it may rest for ``MAX_SNAPSHOT_REST_SECONDS``: whoever takes in what it
+    read must not be slower, for the moment that it sees is kept for its sake.
+    """
     async with AsyncSessionLocal() as session:
         await session.connection(
             execution_options={"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
         )
         await session.execute(text("SET LOCAL statement_timeout = 0"))
+        rest = f"SET LOCAL idle_in_transaction_session_timeout = '{MAX_SNAPSHOT_REST_SECONDS}s'"
+        await session.execute(text(rest))
         yield session
 
 

@@ -34,6 +34,31 @@ class BookField(StrEnum):
     STOCK = "stock"
     COVER = "cover"
     POPULARITY = "popularity"
+    SHOP_STATUS = "shop_status"
+    EDITION_OF = "edition_of"
+    OTHER_GTIN = "other_gtin"
+    AUTHOR_LINE = "author_line"
+    OTHER_CONTRIBUTORS = "other_contributors"
+    IMPRINT = "imprint"
+    ORIGINAL_LANGUAGE = "original_language"
+    EDITION = "edition"
+    FORM_CODE = "form_code"
+    FORM_DETAILS = "form_details"
+    MINUTES = "minutes"
+    HEIGHT = "height_mm"
+    WIDTH = "width_mm"
+    THICKNESS = "thickness_mm"
+    WEIGHT = "weight_g"
+    PUBLISHED_PRECISION = "published_precision"
+    ON_SALE_DATE = "on_sale_date"
+    THEMA = "thema"
+    BISAC = "bisac"
+    BIC = "bic"
+    SHORT_DESCRIPTION = "short_description"
+    CONTENTS = "contents"
+    PUBLISHING_STATUS = "publishing_status"
+    AVAILABILITY = "availability_code"
+    ORDER_TIME = "order_time_days"
 
 
 SYNONYMS = {
@@ -68,11 +93,21 @@ SYNONYMS = {
         "year published",
         "year",
     ),
-    BookField.PUBLISHER: ("publisher", "publisher name", "imprint"),
+    BookField.PUBLISHER: ("publisher", "publisher name"),
     BookField.LANGUAGE: ("language", "language code", "lang"),
     BookField.FORMAT: ("format", "binding", "product form", "cover type", "book format"),
     BookField.PAGES: ("pages", "page count", "number of pages", "num pages", "extent"),
-    BookField.PRICE: ("price", "rrp", "list price", "retail price", "selling price", "unit price"),
+    BookField.PRICE: (
+        "price",
+        "rrp",
+        "list price",
+        "retail price",
+        "selling price",
+        "unit price",
+        "retail",
+        "srp",
+        "recommended retail price",
+    ),
     BookField.CURRENCY: ("currency", "currency code", "price currency"),
     BookField.STOCK: (
         "stock",
@@ -84,9 +119,57 @@ SYNONYMS = {
         "quantity on hand",
         "copies",
         "inventory",
+        "available stock",
+        "free stock",
+        "stock on hand",
+        "soh",
+        "qty on hand",
+        "qty available",
+        "quantity available",
+        "available quantity",
+        "on hand quantity",
     ),
     BookField.COVER: ("cover", "cover url", "cover image", "cover image url", "image", "image url"),
     BookField.POPULARITY: ("popularity", "ratings count", "rating count", "sales", "units sold"),
+    BookField.SHOP_STATUS: ("shop status",),
+    BookField.EDITION_OF: ("edition of",),
+    BookField.OTHER_GTIN: ("other gtin", "upc"),
+    BookField.AUTHOR_LINE: ("author line", "byline"),
+    BookField.OTHER_CONTRIBUTORS: ("other contributors",),
+    BookField.IMPRINT: ("imprint", "imprint name"),
+    BookField.ORIGINAL_LANGUAGE: ("original language", "translated from"),
+    BookField.EDITION: ("edition", "edition statement"),
+    BookField.FORM_CODE: ("form code",),
+    BookField.FORM_DETAILS: ("form details", "product form detail", "product form details"),
+    BookField.MINUTES: ("minutes", "running time", "duration minutes"),
+    BookField.HEIGHT: ("height mm",),
+    BookField.WIDTH: ("width mm",),
+    BookField.THICKNESS: ("thickness mm", "spine mm"),
+    BookField.WEIGHT: ("weight g", "weight grams"),
+    BookField.PUBLISHED_PRECISION: ("published precision",),
+    BookField.ON_SALE_DATE: ("on sale date", "embargo date", "embargo"),
+    BookField.THEMA: ("thema", "thema code", "thema codes", "thema subjects"),
+    BookField.BISAC: ("bisac", "bisac code", "bisac codes", "bisac subjects"),
+    BookField.BIC: ("bic", "bic code", "bic codes", "bic subjects"),
+    BookField.SHORT_DESCRIPTION: ("short description", "annotation"),
+    BookField.CONTENTS: ("contents", "table of contents", "toc"),
+    BookField.PUBLISHING_STATUS: ("publishing status", "publication status"),
+    BookField.AVAILABILITY: (
+        "availability code",
+        "availability",
+        "product availability",
+        "availability status",
+        "stock status",
+        "report code",
+    ),
+    BookField.ORDER_TIME: (
+        "order time days",
+        "order time",
+        "lead time",
+        "lead days",
+        "lead time days",
+        "delivery days",
+    ),
 }
 
 
@@ -104,6 +187,11 @@ class ColumnPlan:
 
     headers: Sequence[str]
     positions: Mapping[BookField, int]
+
+    @property
+    def is_own(self) -> bool:
+        """Whether the shop wrote the file: then its texts mean exactly what they say."""
+        return BookField.SHOP_STATUS in self.positions
 
     @property
     def unused(self) -> tuple[str, ...]:
@@ -133,7 +221,8 @@ class ColumnPlan:
 def plan_columns(headers: Sequence[str], mapping: Mapping[str, str]) -> ColumnPlan:
     """Find out what the columns hold: by the mapping (header to field), else by their names.
 
-    Of several columns for one field the first counts.
+    Of several columns for one field the first counts. Where no column has publishers, one with
+    imprints does.
 
     Raises:
         ImportFileError: the mapping names a column or a field that does not exist, or nothing
@@ -147,8 +236,10 @@ def plan_columns(headers: Sequence[str], mapping: Mapping[str, str]) -> ColumnPl
         field = FIELDS_BY_KEY.get(_key(name))
         if field is not None and field not in positions and index not in taken:
             positions[field] = index
+    if BookField.IMPRINT in positions and BookField.PUBLISHER not in positions:
+        positions[BookField.PUBLISHER] = positions.pop(BookField.IMPRINT)
     known = positions.keys()
-    if not known & {BookField.ISBN, BookField.ISBN13} and not (
+    if not known & {BookField.ISBN, BookField.ISBN13, BookField.OTHER_GTIN} and not (
         BookField.TITLE in known and known & {BookField.AUTHOR, BookField.AUTHORS}
     ):
         raise ImportFileError(

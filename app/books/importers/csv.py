@@ -122,7 +122,7 @@ class _Lines:
             self.is_too_long = True
             self._skip_rest(line)
             return "\n"
-        if UNDECODABLE.search(line):
+        if not line.isascii() and UNDECODABLE.search(line):
             self.is_recoded = True
             return UNDECODABLE.sub(as_windows_1252, line)
         return line

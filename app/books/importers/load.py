@@ -1,66 +1,88 @@
 """Rows land in the catalogue in batches, each in a transaction of its own.
 
-A row is about the book with its ISBN. One without ISBN is about the book without ISBN whose
-title, first author, year of first publication and format are the same. What a row says replaces
-what the shop has; what it leaves empty changes nothing. Editions of one work (same title, same
-first author, no different year or number in the series) are put together; the work's own facts
-are ruled by its oldest edition, so that two editions in one file do not overwrite each other for
-ever, and the same file twice changes nothing.
+A row is about the book with its ISBN or other bar code. One without is about the book without one
+whose title, first author, year of first publication and format are the same. What a row says
+replaces what the shop has; what it leaves empty changes nothing. Editions of one work (by the
+row's own word, else the same title, the same first author, no different year or number in the
+series) are put together; the work's own facts are ruled by its oldest edition, so that two
+editions in one file do not overwrite each other for ever, and the same file twice changes nothing.
+
+Batches are large, and a batch is a fixed number of statements: a row costs little more than what
+PostgreSQL has to do for it.
 """
 
-import asyncio
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
-from itertools import islice
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import delete, exists, func, insert, select
-from sqlalchemy.dialects.postgresql import insert as insert_or
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import InstrumentedAttribute, aliased, selectinload
-from sqlalchemy.sql.dml import ReturningInsert
 
-from app.books import repository, service, stock
-from app.books.importers.matching import find_matches, fold
+from app.books import service, stock
+from app.books.importers import landing_repository as repository
+from app.books.importers.batches import Lines, ReadAhead, take
+from app.books.importers.journal import REFUSED, Entry, OnLanded, forget
+from app.books.importers.lists import write_lists
+from app.books.importers.matching import find_matches
 from app.books.importers.report import ImportReport, Refusal
-from app.books.importers.rows import BookRow, ImportedBook, People
+from app.books.importers.rows import BookRow, ImportedBook, People, ShopStatus
 from app.books.importers.sorting import ImportOptions, NewBook, Sorting
-from app.books.locks import IMPORT_LOCK
-from app.books.models import (
-    Book,
-    BookFormat,
-    Contribution,
-    Contributor,
-    ContributorRole,
-    Stock,
-    Work,
-)
+from app.books.models import Book, BookFormat, DatePrecision, Work
+from app.books.repository import publisher_ids, set_first_series
+from app.core.clock import utc_now
+from app.core.keyset import AnyRow
 from app.db.session import MAX_ATTEMPTS, AsyncSessionLocal, transactional
 
-BATCH_ROWS = 500
+BATCH_ROWS = 2_000
+BATCH_CHARACTERS = 4_000_000
+"""A batch ends before it has so many rows, where their texts are long."""
+
 REMOVED = "This book was removed from the shop. To sell it again, add it there first."
+
 WORK_FACTS = (
-    "title",
-    "subtitle",
-    "author",
-    "series",
-    "series_number",
-    "description",
-    "first_published",
-    "popularity",
+    Work.title,
+    Work.subtitle,
+    Work.author,
+    Work.series,
+    Work.series_number,
+    Work.short_description,
+    Work.description,
+    Work.table_of_contents,
+    Work.original_language,
+    Work.first_published,
+    Work.popularity,
 )
 BOOK_FACTS = (
-    "format",
-    "language",
-    "pages",
-    "publish_date",
-    "publish_year",
-    "price",
-    "cover_image_url",
+    Book.format,
+    Book.language,
+    Book.pages,
+    Book.minutes,
+    Book.height_mm,
+    Book.width_mm,
+    Book.thickness_mm,
+    Book.weight_g,
+    Book.product_form,
+    Book.form_details,
+    Book.edition_statement,
+    Book.publish_date,
+    Book.publish_date_precision,
+    Book.publish_year,
+    Book.on_sale_date,
+    Book.publishing_status,
+    Book.availability_code,
+    Book.order_time_days,
+    Book.price,
+    Book.cover_image_url,
 )
+"""The columns that hold what a row says, each under the name that ``ImportedBook`` has for it."""
+
+WORK_COLUMNS = (*WORK_FACTS, Work.genre_id)
+BOOK_COLUMNS = (*BOOK_FACTS, Book.publisher_id, Book.imprint_id, Book.currency, Book.deleted_at)
+NEW_BOOK_COLUMNS = (*BOOK_COLUMNS, Book.work_id, Book.isbn, Book.gtin)
 
 
 class Outcome(StrEnum):
@@ -87,18 +109,26 @@ class Landing:
 
 @dataclass(frozen=True)
 class Names:
-    """Ids of what rows name."""
+    """Ids of what rows name, and the shop's currency: what a row says, by column."""
 
     genres: Mapping[str, int]
     publishers: Mapping[str, int]
+    currency: str
 
-    def of_work(self, book: ImportedBook) -> dict[str, int]:
-        """Return the columns of a work that are told by name."""
-        return {} if book.genre is None else {"genre_id": self.genres[book.genre]}
+    def of_work(self, book: ImportedBook) -> dict[str, Any]:
+        """Return what a row says of a work; ``None`` where it says nothing."""
+        told = {column.key: getattr(book, column.key) for column in WORK_FACTS}
+        told["genre_id"] = None if book.genre is None else self.genres[book.genre]
+        return told
 
-    def of_book(self, book: ImportedBook) -> dict[str, int]:
-        """Return the columns of a book that are told by name."""
-        return {} if book.publisher is None else {"publisher_id": self.publishers[book.publisher]}
+    def of_book(self, book: ImportedBook) -> dict[str, Any]:
+        """Return what a row says of a book; a price is in the shop's currency."""
+        told = {column.key: getattr(book, column.key) for column in BOOK_FACTS}
+        told["publisher_id"] = None if book.publisher is None else self.publishers[book.publisher]
+        told["imprint_id"] = None if book.imprint is None else self.publishers[book.imprint]
+        told["deleted_at"] = None
+        told["currency"] = None if book.price is None else self.currency
+        return told
 
 
 async def import_rows(
@@ -106,45 +136,56 @@ async def import_rows(
     *,
     options: ImportOptions,
     report: ImportReport,
+    lines: Lines,
+    on_landed: OnLanded,
     on_batch: Callable[[], None],
 ) -> None:
     """Land the rows and write into the report what became of them.
 
     Each batch is committed by itself: what had landed when an import is interrupted stays, and
-    the same file can be imported again. Besides one batch, memory holds the ids of the books
-    that the file has brought so far, to notice a book that comes twice.
+    the same file can be imported again. Memory holds a batch that lands, the next one, and on
+    which line each book came (``lines``), to notice one that comes twice.
     """
-    lines: dict[int, int] = {}
-    while batch := await asyncio.to_thread(_take, rows):
-        understood = [row for row in batch if isinstance(row, BookRow)]
-        results = [
-            *(row for row in batch if isinstance(row, Refusal)),
-            *await _land(understood, lines=lines, options=options),
-        ]
-        for result in sorted(results, key=attrgetter("line")):
-            if isinstance(result, Refusal):
-                report.refuse(result)
-                continue
-            lines[result.book_id] = result.line
-            setattr(report, result.outcome, getattr(report, result.outcome) + 1)
-            for repair in result.row.repairs:
-                report.repaired(result.line, repair)
-        report.rows += len(batch)
-        on_batch()
+    async with ReadAhead(lambda: _take(rows)) as batches:
+        async for batch in batches:
+            for result in await _land(batch, lines=lines, options=options, on_landed=on_landed):
+                if isinstance(result, Refusal):
+                    report.refuse(result)
+                    continue
+                lines[result.book_id] = result.line
+                setattr(report, result.outcome, getattr(report, result.outcome) + 1)
+                for repair in result.row.repairs:
+                    report.repaired(result.line, repair)
+            report.rows += len(batch)
+            on_batch()
 
 
 def _take(rows: Iterator[BookRow | Refusal]) -> list[BookRow | Refusal]:
-    return list(islice(rows, BATCH_ROWS))
+    return take(rows, at_most=BATCH_ROWS, weigh=_characters, weight=BATCH_CHARACTERS)
+
+
+def _characters(row: BookRow | Refusal) -> int:
+    """Return how many characters the long texts of a row have."""
+    if isinstance(row, Refusal):
+        return 0
+    texts = (row.book.description, row.book.short_description, row.book.table_of_contents)
+    return sum(len(text) for text in texts if text)
 
 
 async def _land(
-    rows: Sequence[BookRow], *, lines: Mapping[int, int], options: ImportOptions
+    rows: Sequence[BookRow | Refusal],
+    *,
+    lines: Lines,
+    options: ImportOptions,
+    on_landed: OnLanded,
 ) -> list[Landing | Refusal]:
     """Land a batch; begin again when somebody enters one of its books at the same moment."""
     for attempt in range(1, MAX_ATTEMPTS + 1):
         try:
             async with AsyncSessionLocal() as session:
-                return await land_rows(session, rows, lines=lines, options=options)
+                return await land_rows(
+                    session, rows, lines=lines, options=options, on_landed=on_landed
+                )
         except IntegrityError:
             if attempt == MAX_ATTEMPTS:
                 raise
@@ -154,34 +195,53 @@ async def _land(
 @transactional
 async def land_rows(
     session: AsyncSession,
-    rows: Sequence[BookRow],
+    rows: Sequence[BookRow | Refusal],
     *,
-    lines: Mapping[int, int],
+    lines: Lines,
     options: ImportOptions,
+    on_landed: OnLanded = forget,
 ) -> list[Landing | Refusal]:
-    """Write what the rows say, and tell of each what became of it.
+    """Write what the rows say, and tell of each what became of it, in the order of the file.
 
     ``lines`` says on which line of the file the books came that have landed before.
     """
-    await session.execute(select(func.pg_advisory_xact_lock(IMPORT_LOCK)))
-    sorting = Sorting(await find_matches(session, rows), lines=lines, options=options)
-    for row in rows:
+    await repository.wait_for_turn(session)
+    understood = [row for row in rows if isinstance(row, BookRow)]
+    sorting = Sorting(await find_matches(session, understood), lines=lines, options=options)
+    for row in understood:
         sorting.add(row)
     accepted = [*sorting.known.values(), *(new.row for new in sorting.new_books)]
-    names = await _named(session, [row.book for row in accepted])
-    return [
+    names = await _named(session, [row.book for row in accepted], options)
+    results = [
+        *(row for row in rows if isinstance(row, Refusal)),
         *sorting.refusals,
-        *await _update_books(session, sorting.known, names=names, options=options),
+        *await _update_books(session, sorting.known, names=names),
         *await _insert_books(session, sorting.new_books, names=names, options=options),
     ]
+    results.sort(key=attrgetter("line"))
+    await on_landed(session, [_entry(result) for result in results])
+    return results
 
 
-async def _named(session: AsyncSession, books: Sequence[ImportedBook]) -> Names:
+def _entry(result: Landing | Refusal) -> Entry:
+    if isinstance(result, Refusal):
+        return Entry(result.line, result.reference, REFUSED, result.reason)
+    row = result.row
+    return Entry(
+        row.line, row.reference, result.outcome, book_id=result.book_id, repairs=row.repairs
+    )
+
+
+async def _named(
+    session: AsyncSession, books: Sequence[ImportedBook], options: ImportOptions
+) -> Names:
     return Names(
         genres=await _genre_ids(session, {book.genre for book in books if book.genre}),
-        publishers=await repository.publisher_ids(
-            session, {book.publisher for book in books if book.publisher}
+        publishers=await publisher_ids(
+            session,
+            {name for book in books for name in (book.publisher, book.imprint) if name},
         ),
+        currency=options.currency,
     )
 
 
@@ -190,130 +250,132 @@ async def _genre_ids(session: AsyncSession, names: Collection[str]) -> dict[str,
     if not names:
         return {}
     genres = await service.list_genres(session)
-    folded = await fold(session, [*names, *(genre.name for genre in genres)])
+    folded = await repository.fold(session, [*names, *(genre.name for genre in genres)])
     ids = {folded[genre.name]: genre.id for genre in genres}
     for name in sorted(names):
         if folded[name] not in ids:
             genre = await service.create_genre(session, name=name)
             ids[folded[name]] = genre.id
-    return {name: ids[folded[name]] for name in names}
+    exact = {genre.name: genre.id for genre in genres}
+    return {name: exact.get(name, ids[folded[name]]) for name in names}
 
 
-async def _contributor_ids(session: AsyncSession, people: Iterable[People]) -> dict[str, int]:
-    """Return the contributors' ids by name; who is not known is added.
+async def _update_books(
+    session: AsyncSession, rows: Mapping[int, BookRow], *, names: Names
+) -> list[Landing | Refusal]:
+    """Make known books, by id, what the rows say, and write nothing where they say nothing new."""
+    if not rows:
+        return []
+    present = await repository.list_known(session, book_ids=rows)
+    kept = [book for book in present if book.deleted_at is None or _is_removed(rows[book.id].book)]
+    told = {
+        book.id: names.of_book(rows[book.id].book)
+        | {"deleted_at": _removal(rows[book.id].book, book.deleted_at)}
+        for book in kept
+    }
+    changed = await repository.update_books(session, BOOK_COLUMNS, told)
+    changed |= await _update_works(session, rows, kept, names=names)
+    counts = {
+        book.id: quantity
+        for book in kept
+        if (quantity := rows[book.id].book.stock) is not None
+        and quantity != book.on_hand
+        and not _is_removed(rows[book.id].book)
+    }
+    await stock.set_all_on_hand(session, quantities=counts)
+    changed |= counts.keys()
+    taken = {book.id for book in kept}
+    return [
+        Refusal(rows[book.id].line, rows[book.id].reference, REMOVED)
+        if book.id not in taken
+        else Landing(
+            rows[book.id], book.id, Outcome.UPDATED if book.id in changed else Outcome.UNCHANGED
+        )
+        for book in present
+    ]
 
-    New names are written in their order, so that two who bring the same ones do not deadlock.
+
+def _is_removed(book: ImportedBook) -> bool:
+    """Tell whether the row itself says that the shop does not sell the book any more."""
+    return book.shop_status is ShopStatus.REMOVED
+
+
+def _removal(book: ImportedBook, deleted_at: datetime | None) -> datetime | None:
+    """Return when the shop stopped selling the book, if the row says that it did."""
+    return (deleted_at or utc_now()) if _is_removed(book) else None
+
+
+async def _update_works(
+    session: AsyncSession,
+    rows: Mapping[int, BookRow],
+    books: Sequence[AnyRow],
+    *,
+    names: Names,
+) -> set[int]:
+    """Make works what the rows about their oldest editions say; return those editions' ids.
+
+    A work that staff put together is theirs to describe.
     """
-    names = {name for roles in people for named in roles.values() for name in named}
-    ids = await _known_contributor_ids(session, names)
-    missing = sorted(names - ids.keys())
-    if missing:
-        added = insert_or(Contributor).on_conflict_do_nothing()
-        await session.execute(added, [{"name": name} for name in missing])
-        ids |= await _known_contributor_ids(session, missing)
-    return ids
+    oldest = {book.work_id: book for book in books if book.is_oldest and not book.is_curated}
+    told = {work_id: names.of_work(rows[book.id].book) for work_id, book in oldest.items()}
+    changed = await repository.update_works(session, WORK_COLUMNS, told)
+    moved = [
+        work_id
+        for work_id in sorted(changed)
+        if _differs(told[work_id], oldest[work_id], "series", "series_number")
+    ]
+    if moved:
+        await set_first_series(session, work_ids=moved)
+    people = {
+        work_id: named for work_id, book in oldest.items() if (named := rows[book.id].book.people)
+    }
+    changed |= await _update_people(session, people)
+    changed |= await write_lists(
+        session, {work_id: rows[book.id].book for work_id, book in oldest.items()}
+    )
+    return {oldest[work_id].id for work_id in changed}
 
 
-async def _known_contributor_ids(session: AsyncSession, names: Collection[str]) -> dict[str, int]:
-    statement = select(Contributor.name, Contributor.id).where(Contributor.name.in_(names))
-    return dict((await session.execute(statement)).all())
+def _differs(told: Mapping[str, Any], present: AnyRow, *names: str) -> bool:
+    return any(told[name] is not None and told[name] != getattr(present, name) for name in names)
 
 
-def _facts(names: Sequence[str], book: ImportedBook) -> dict[str, Any]:
-    """Return those of the named facts that the row tells."""
-    told = {name: getattr(book, name) for name in names}
-    return {name: value for name, value in told.items() if value is not None}
+async def _update_people(session: AsyncSession, people: Mapping[int, People]) -> set[int]:
+    """Make these the people of works, role by role; return the works where that was different.
+
+    Whoever did what the row says nothing of stays.
+    """
+    if not people:
+        return set()
+    present: dict[int, dict[Any, tuple[str, ...]]] = {work_id: {} for work_id in people}
+    for work_id, role, name in await repository.list_credits(session, work_ids=people):
+        roles = present[work_id]
+        roles[role] = (*roles.get(role, ()), name)
+    wanted = {
+        work_id: roles
+        for work_id, named in people.items()
+        if (roles := {**present[work_id], **named}) != present[work_id]
+    }
+    if wanted:
+        await repository.delete_credits(session, work_ids=wanted)
+        await _insert_people(session, wanted)
+    return set(wanted)
 
 
 async def _insert_people(session: AsyncSession, people: Mapping[int, People]) -> None:
     """Write down who made works, by work, in the order of their roles."""
-    ids = await _contributor_ids(session, people.values())
-    contributions = []
-    for work_id, roles in people.items():
-        named = [(role, name) for role, names in roles.items() for name in names]
-        contributions += [
-            {"work_id": work_id, "position": position, "contributor_id": ids[name], "role": role}
-            for position, (role, name) in enumerate(named)
-        ]
-    await session.execute(insert(Contribution), contributions)
-
-
-async def _update_books(
-    session: AsyncSession,
-    rows: Mapping[int, BookRow],
-    *,
-    names: Names,
-    options: ImportOptions,
-) -> list[Landing | Refusal]:
-    """Make known books, by id, what the rows say, and write nothing where they say nothing new."""
-    edition = aliased(Book)
-    older = exists().where(edition.work_id == Book.work_id, edition.id < Book.id)
-    statement = (
-        select(Book, Work, Stock.on_hand, ~older)
-        .join(Book.work)
-        .join(Book.stock)
-        .where(Book.id.in_(rows))
-        .order_by(Book.id)
-        .options(selectinload(Work.contributions).joinedload(Contribution.contributor))
+    named = {name for roles in people.values() for names in roles.values() for name in names}
+    ids = await repository.contributor_ids(session, named)
+    await repository.insert_credits(
+        session,
+        [
+            (work_id, position, ids[name], role)
+            for work_id, roles in people.items()
+            for position, (role, name) in enumerate(
+                (role, name) for role, names in roles.items() for name in names
+            )
+        ],
     )
-    results: list[Landing | Refusal] = []
-    counts: dict[int, int] = {}
-    people: dict[int, People] = {}
-    moved: list[int] = []
-    for book, work, on_hand, is_oldest in await session.execute(statement):
-        row = rows[book.id]
-        if book.deleted_at is not None:
-            results.append(Refusal(row.line, row.reference, REMOVED))
-            continue
-        is_changed = _change(
-            book,
-            _facts(BOOK_FACTS, row.book) | names.of_book(row.book) | _money(row.book, options),
-        )
-        if is_oldest and not work.is_curated:
-            series = (work.series, work.series_number)
-            is_changed |= _change(work, _facts(WORK_FACTS, row.book) | names.of_work(row.book))
-            if (work.series, work.series_number) != series:
-                moved.append(work.id)
-            present = _people(work)
-            wanted = {**present, **row.book.people}
-            if wanted != present:
-                people[work.id] = wanted
-                is_changed = True
-        if row.book.stock is not None and row.book.stock != on_hand:
-            counts[book.id] = row.book.stock
-            is_changed = True
-        outcome = Outcome.UPDATED if is_changed else Outcome.UNCHANGED
-        results.append(Landing(row, book.id, outcome))
-    if people:
-        await session.execute(delete(Contribution).where(Contribution.work_id.in_(people)))
-        await _insert_people(session, people)
-    if moved:
-        await session.flush()  # the series are read back from the works' rows
-        await repository.set_first_series(session, work_ids=moved)
-    for book_id, quantity in sorted(counts.items()):
-        await stock.set_on_hand(session, book_id=book_id, quantity=quantity)
-    return results
-
-
-def _change(entity: Book | Work, facts: Mapping[str, Any]) -> bool:
-    """Set what differs; tell whether anything does."""
-    different = {name: value for name, value in facts.items() if getattr(entity, name) != value}
-    for name, value in different.items():
-        setattr(entity, name, value)
-    return bool(different)
-
-
-def _money(book: ImportedBook, options: ImportOptions) -> dict[str, str]:
-    """Return the currency, if the row has a price."""
-    return {} if book.price is None else {"currency": options.currency}
-
-
-def _people(work: Work) -> People:
-    people: dict[ContributorRole, tuple[str, ...]] = {}
-    for contribution in work.contributions:
-        before = people.get(contribution.role, ())
-        people[contribution.role] = (*before, contribution.contributor.name)
-    return people
 
 
 async def _insert_books(
@@ -327,66 +389,65 @@ async def _insert_books(
     if not books:
         return []
     await _insert_works(session, [new for new in books if new.makes_work], names=names)
-    added = _insert_returning(Book.id)
-    book_ids = await session.scalars(
-        added,
-        [_book_values(new.row.book, names, options) | {"work_id": new.work.id} for new in books],
+    book_ids = await repository.insert_books(
+        session,
+        NEW_BOOK_COLUMNS,
+        [
+            names.of_book(new.row.book)
+            | {
+                "work_id": new.work.id,
+                "isbn": new.row.book.isbn,
+                "gtin": new.row.book.gtin,
+                "format": new.row.book.format or BookFormat.PAPERBACK,
+                "publish_date_precision": new.row.book.publish_date_precision or DatePrecision.DAY,
+                "price": _first_price(new.row.book, options),
+                "deleted_at": _removal(new.row.book, None),
+                "currency": options.currency,
+            }
+            for new in books
+        ],
     )
     landings = [
         Landing(new.row, book_id, Outcome.TAKEN)
         for new, book_id in zip(books, book_ids, strict=True)
     ]
-    counts = [
-        options.default_stock if new.row.book.stock is None else new.row.book.stock for new in books
-    ]
-    await session.execute(
-        insert(Stock),
-        [
-            {"book_id": landing.book_id, "received": count, "on_hand": count}
-            for landing, count in zip(landings, counts, strict=True)
-        ],
-    )
+    copies = {
+        landing.book_id: options.default_stock
+        if landing.row.book.stock is None
+        else landing.row.book.stock
+        for landing in landings
+    }
+    await repository.insert_stock(session, copies=copies)
     return landings
 
 
-def _insert_returning(key: InstrumentedAttribute[int]) -> ReturningInsert[int]:
-    """Return a statement that yields the new rows' keys in the order of the values given.
-
-    Rows with and without values in some columns are one statement, hence the nulls.
-    """
-    statement = insert(key.class_).returning(key, sort_by_parameter_order=True)
-    return statement.execution_options(render_nulls=True)
+def _first_price(book: ImportedBook, options: ImportOptions) -> Decimal | None:
+    """Return the price of a new book; one that is not sold need not have any."""
+    return book.price or (None if book.may_lack_price else options.default_price)
 
 
 async def _insert_works(session: AsyncSession, books: Sequence[NewBook], *, names: Names) -> None:
     """Write the works and who made them, and tell the works their ids."""
     if not books:
         return
-    added = _insert_returning(Work.id)
-    work_ids = await session.scalars(added, [_work_values(new.row.book, names) for new in books])
+    work_ids = await repository.insert_works(
+        session,
+        WORK_COLUMNS,
+        [
+            names.of_work(new.row.book) | {"popularity": new.row.book.popularity or 0}
+            for new in books
+        ],
+    )
     people = {}
     for new, work_id in zip(books, work_ids, strict=True):
         new.work.id = work_id
         people[work_id] = new.row.book.people
     await _insert_people(session, people)
-    await repository.set_first_series(session, work_ids=people.keys())
-
-
-def _work_values(book: ImportedBook, names: Names) -> dict[str, Any]:
-    told = {name: getattr(book, name) for name in WORK_FACTS}
-    return told | {"popularity": book.popularity or 0, "genre_id": None} | names.of_work(book)
-
-
-def _book_values(book: ImportedBook, names: Names, options: ImportOptions) -> dict[str, Any]:
-    told = {name: getattr(book, name) for name in BOOK_FACTS}
-    return (
-        told
-        | {"publisher_id": None}
-        | names.of_book(book)
-        | {
-            "isbn": book.isbn,
-            "format": book.format or BookFormat.PAPERBACK,
-            "price": book.price or options.default_price,
-            "currency": options.currency,
-        }
+    in_series = [
+        work_id for new, work_id in zip(books, work_ids, strict=True) if new.row.book.series
+    ]
+    if in_series:
+        await set_first_series(session, work_ids=in_series)
+    await write_lists(
+        session, {work_id: new.row.book for new, work_id in zip(books, work_ids, strict=True)}
     )

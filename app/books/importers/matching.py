@@ -1,14 +1,13 @@
 """Which book of the catalogue a row is about, and which work a new book belongs to."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import Text, any_, cast, func, select
-from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.books.importers import landing_repository as repository
 from app.books.importers.rows import BookRow, ImportedBook
-from app.books.models import Book, BookFormat, Contribution, Contributor, Work, WorkAlias
+from app.books.models import BookFormat
 
 WorkKey = tuple[str, str]
 """Title and first author as the search compares them."""
@@ -22,13 +21,13 @@ class KnownWork:
     first_published: int | None
     series_number: str | None
     editions: dict[BookFormat, int] = field(default_factory=dict)
-    """Ids of its books without ISBN."""
+    """Ids of its books without ISBN and other bar code."""
 
     new_editions: dict[BookFormat, int] = field(default_factory=dict)
     """Lines of the batch's new books without ISBN."""
 
     def has_nameless(self, book_format: BookFormat) -> bool:
-        """Tell whether it has, or is about to have, a book of this format without ISBN."""
+        """Tell whether it has, or is about to have, a book of this format without number."""
         return book_format in self.editions or book_format in self.new_editions
 
     def may_be(self, book: ImportedBook) -> bool:
@@ -45,11 +44,16 @@ def agree(one: object, other: object) -> bool:
 
 @dataclass(frozen=True)
 class Matches:
-    """What the catalogue has of a batch: books by ISBN, works by row (its line) and by key."""
+    """What the catalogue has of a batch.
+
+    Books by ISBN or other bar code, works by row (its line) and by key, and by the number of their
+    first edition where a row names it.
+    """
 
     books: dict[str, int]
     keys: dict[int, WorkKey]
     works: dict[WorkKey, list[KnownWork]]
+    named_works: dict[str, KnownWork]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,32 +66,26 @@ class _Namesake:
     author: str
 
 
-async def fold(session: AsyncSession, texts: Iterable[str]) -> dict[str, str]:
-    """Return the texts as the search compares them: no case, no accents, no punctuation."""
-    given = func.unnest(cast(sorted(set(texts)), ARRAY(Text))).table_valued("text")
-    derived = given.render_derived("given")
-    statement = select(derived.c.text, func.search_fold(derived.c.text))
-    return dict((await session.execute(statement)).all())
-
-
 async def find_matches(session: AsyncSession, rows: Sequence[BookRow]) -> Matches:
-    """Return the books that have the rows' ISBNs, and for all other rows the works they may be of.
+    """Return the books that have the rows' numbers, and for other rows the works they may be of.
 
     Of several works the oldest comes first, now and whenever the same row is imported again.
     """
-    books = await _books_by_isbn(session, [row.book.isbn for row in rows if row.book.isbn])
+    numbers = [number for row in rows if (number := row.book.number)]
+    books = await repository.find_by_number(session, numbers)
     others = [
         row
         for row in rows
-        if row.book.isbn not in books and row.book.title is not None and row.book.authors
+        if row.book.number not in books and row.book.title is not None and row.book.first_name
     ]
-    titles = await fold(session, [str(row.book.title) for row in others])
+    titles = await repository.fold(session, [str(row.book.title) for row in others])
     namesakes = await _works_by_title(session, set(titles.values()))
     namesakes += await _works_by_alias(session, set(titles.values()), namesakes)
     authors = await _fold_shared(session, others, titles, namesakes)
 
     keys = {
-        row.line: _key(str(row.book.title), row.book.authors[0], titles, authors) for row in others
+        row.line: _key(str(row.book.title), str(row.book.first_name), titles, authors)
+        for row in others
     }
     works: dict[WorkKey, list[KnownWork]] = {key: [] for key in keys.values()}
     for namesake in namesakes:
@@ -96,8 +94,11 @@ async def find_matches(session: AsyncSession, rows: Sequence[BookRow]) -> Matche
         )
         if key in works:
             works[key].append(namesake.work)
-    await _add_editions(session, [work for found in works.values() for work in found])
-    return Matches(books, keys, works)
+    named = await _works_by_edition(session, others)
+    await _add_editions(
+        session, [*named.values(), *(work for found in works.values() for work in found)]
+    )
+    return Matches(books, keys, works, named)
 
 
 def _key(title: str, author: str, titles: Mapping[str, str], authors: Mapping[str, str]) -> WorkKey:
@@ -117,43 +118,30 @@ async def _fold_shared(
     """
     by_title: dict[str, set[str]] = {}
     for row in rows:
-        by_title.setdefault(titles[str(row.book.title)], set()).add(row.book.authors[0])
+        by_title.setdefault(titles[str(row.book.title)], set()).add(str(row.book.first_name))
     for namesake in namesakes:
         by_title[namesake.folded_title].add(namesake.author)
     shared = {name for names in by_title.values() if len(names) > 1 for name in names}
-    return await fold(session, shared) if shared else {}
+    return await repository.fold(session, shared) if shared else {}
 
 
-async def _books_by_isbn(session: AsyncSession, isbns: Collection[str]) -> dict[str, int]:
-    statement = select(Book.isbn, Book.id).where(Book.isbn.in_(isbns))
-    return {str(isbn): book_id for isbn, book_id in await session.execute(statement)}
+async def _works_by_edition(session: AsyncSession, rows: Sequence[BookRow]) -> dict[str, KnownWork]:
+    """Return the works whose first editions the rows name, by the number of that edition."""
+    numbers = {number for row in rows if (number := row.book.edition_of)}
+    found = await repository.find_works_by_number(session, numbers) if numbers else {}
+    works = {
+        row.id: KnownWork(row.id, row.first_published, row.series_number) for row in found.values()
+    }
+    return {number: works[row.id] for number, row in found.items()}
 
 
 async def _works_by_title(session: AsyncSession, titles: Collection[str]) -> list[_Namesake]:
     """Return the works with these folded titles, the oldest first."""
-    first_author = (
-        select(Contributor.name)
-        .join(Contribution, Contribution.contributor_id == Contributor.id)
-        .where(Contribution.work_id == Work.id)
-        .order_by(Contribution.position)
-        .limit(1)
-        .scalar_subquery()
-    )
-    statement = (
-        select(
-            Work.id,
-            Work.first_published,
-            Work.series_number,
-            Work.title,
-            Work.folded_title,
-            first_author,
-        )
-        .where(Work.folded_title == any_(cast(sorted(titles), ARRAY(Text))))
-        .order_by(Work.id)
-    )
     return [
         _Namesake(KnownWork(work_id, year, number), title, folded, author or "")
-        for work_id, year, number, title, folded, author in await session.execute(statement)
+        for work_id, year, number, title, folded, author in await repository.find_by_title(
+            session, titles
+        )
     ]
 
 
@@ -164,21 +152,11 @@ async def _works_by_alias(
 
     A work that is found under several names is one: all of them share its editions.
     """
-    statement = (
-        select(
-            WorkAlias.work_id,
-            WorkAlias.first_published,
-            WorkAlias.series_number,
-            WorkAlias.title,
-            WorkAlias.folded_title,
-            WorkAlias.author,
-        )
-        .where(WorkAlias.folded_title == any_(cast(sorted(titles), ARRAY(Text))))
-        .order_by(WorkAlias.id)
-    )
     known = {other.work.id: other.work for other in others}
     found = []
-    for work_id, year, number, title, folded, author in await session.execute(statement):
+    for work_id, year, number, title, folded, author in await repository.find_by_alias(
+        session, titles
+    ):
         alias = KnownWork(work_id, year, number)
         first = known.setdefault(work_id, alias)
         alias.editions, alias.new_editions = first.editions, first.new_editions
@@ -187,12 +165,12 @@ async def _works_by_alias(
 
 
 async def _add_editions(session: AsyncSession, works: Sequence[KnownWork]) -> None:
-    """Add the works' books without ISBN; of several in one format the oldest that is sold."""
-    by_id = {work.id: work for work in works}
-    statement = (
-        select(Book.work_id, Book.format, Book.id)
-        .where(Book.work_id.in_(by_id), Book.isbn.is_(None))
-        .order_by(Book.deleted_at.is_(None), Book.id.desc())
-    )
-    for work_id, book_format, book_id in await session.execute(statement):
-        by_id[work_id].editions[book_format] = book_id
+    """Add the works' books without number; of several in one format the oldest that is sold."""
+    by_id: dict[int, list[KnownWork]] = {}
+    for work in works:
+        if work.id is not None:
+            by_id.setdefault(work.id, []).append(work)
+    editions = await repository.list_without_number(session, work_ids=by_id)
+    for work_id, book_format, book_id in editions:
+        for work in by_id[work_id]:
+            work.editions[book_format] = book_id

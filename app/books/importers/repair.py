@@ -400,6 +400,10 @@ def refuse_other_currency(sign: str, currency: str) -> None:
     Raises:
         ValueError: it is another currency's.
     """
-    known_signs = {"", currency, get_currency_symbol(currency, "en")[-1]}
-    if sign.upper() not in known_signs:
+    if sign.upper() not in _known_signs(currency):
         raise ValueError(f"{sign} is not the shop's currency, {currency}")
+
+
+@cache
+def _known_signs(currency: str) -> frozenset[str]:
+    return frozenset({"", currency, get_currency_symbol(currency, "en")[-1]})

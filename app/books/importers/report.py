@@ -1,17 +1,17 @@
 """What an import did, for people and as a CSV file."""
 
-import csv
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+from app.core.spreadsheets import SheetWriter
+
 MAX_KEPT_REFUSALS = 100_000
 """So many are told one by one; further ones are only counted, for memory must not grow."""
 
 EXAMPLES_PER_KIND = 5
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 class RepairKind(StrEnum):
@@ -90,7 +90,8 @@ class ImportReport:
     """The outcome of every row or record.
 
     It was taken (a new book), updated, unchanged, refused; or, of a feed, deleted (the book is no
-    longer sold) or outdated (something newer had been taken before).
+    longer sold) or outdated (something newer had been taken before); or, of a file that only
+    changes what the shop has, unknown.
     """
 
     rows: int = 0
@@ -99,6 +100,7 @@ class ImportReport:
     unchanged: int = 0
     deleted: int = 0
     outdated: int = 0
+    unknown: int = 0
     refused_total: int = 0
     refused: list[Refusal] = field(default_factory=list)
     notes_total: int = 0
@@ -135,25 +137,20 @@ class ImportReport:
 def write_csv(report: ImportReport, path: Path) -> None:
     """Write refusals, notes and examples of repairs to a file that is harmless in spreadsheets."""
     with path.open("w", newline="", encoding="utf-8-sig", errors="replace") as file:
-        writer = csv.writer(file)
-        writer.writerow(["outcome", "line", "reference", "reason"])
-        for outcome, line, *texts in _rows(report):
-            writer.writerow([outcome, line, *map(neutralise, texts)])
+        sheet = SheetWriter(file)
+        sheet.write(["outcome", "line", "reference", "reason"])
+        for row in _rows(report):
+            sheet.write(row)
 
 
 def write_feed_csv(reports: Mapping[str, ImportReport], path: Path) -> None:
     """Write the same for several files, by name, with the file in front."""
     with path.open("w", newline="", encoding="utf-8-sig", errors="replace") as file:
-        writer = csv.writer(file)
-        writer.writerow(["file", "outcome", "line", "reference", "reason"])
+        sheet = SheetWriter(file)
+        sheet.write(["file", "outcome", "line", "reference", "reason"])
         for name, report in reports.items():
-            for outcome, line, *texts in _rows(report):
-                writer.writerow([neutralise(name), outcome, line, *map(neutralise, texts)])
-
-
-def neutralise(text: str) -> str:
-    """Return the text so that no spreadsheet takes it for a formula (OWASP, CSV injection)."""
-    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
+            for row in _rows(report):
+                sheet.write([name, *row])
 
 
 def _rows(report: ImportReport) -> Iterator[tuple[str, int, str, str]]:

@@ -1,9 +1,9 @@
 """What each row of a batch is to the catalogue: a known book, a new one, or nothing it can use."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
+from app.books.importers.batches import Lines
 from app.books.importers.matching import KnownWork, Matches
 from app.books.importers.report import Refusal
 from app.books.importers.rows import BookRow
@@ -37,61 +37,66 @@ class NewBook:
 class Sorting:
     """A batch, sorted row by row; ``known`` are rows by the id of the book that they are about."""
 
-    def __init__(
-        self, matches: Matches, *, lines: Mapping[int, int], options: ImportOptions
-    ) -> None:
+    def __init__(self, matches: Matches, *, lines: Lines, options: ImportOptions) -> None:
         self._matches = matches
         self._lines = lines
         self._options = options
-        self._new_isbns: dict[str, int] = {}
+        self._new_numbers: dict[str, int] = {}
         self.known: dict[int, BookRow] = {}
         self.new_books: list[NewBook] = []
         self.refusals: list[Refusal] = []
 
     def add(self, row: BookRow) -> None:
         """Decide what a row is, in the light of those before it."""
-        book = row.book
-        if book.isbn is not None and book.isbn in self._matches.books:
-            self._recognise(row, self._matches.books[book.isbn])
-        elif book.isbn is not None and book.isbn in self._new_isbns:
-            self._refuse_repeated(row, self._new_isbns[book.isbn])
+        number = row.book.number
+        if number is not None and number in self._matches.books:
+            self._recognise(row, self._matches.books[number])
+        elif number is not None and number in self._new_numbers:
+            self._refuse_repeated(row, self._new_numbers[number])
         elif row.line not in self._matches.keys:
             self._refuse(row, NO_NAME)
         else:
             self._add_named(row)
 
     def _add_named(self, row: BookRow) -> None:
-        """Sort a row that says title and author and has no ISBN that is known."""
+        """Sort a row that says title and author and has no number that is known."""
         book = row.book
         works = self._matches.works[self._matches.keys[row.line]]
-        candidates = [known for known in works if known.may_be(book)]
         book_format = book.format or BookFormat.PAPERBACK
-        having = (known for known in candidates if known.has_nameless(book_format))
-        work = next(having, None) if book.isbn is None else None
-        work = work or next(iter(candidates), None)
-        if book.isbn is None and work is not None:
+        if book.edition_of is not None:
+            work = self._matches.named_works.get(book.edition_of)
+        else:
+            candidates = [known for known in works if known.may_be(book)]
+            having = (known for known in candidates if known.has_nameless(book_format))
+            work = next(having, None) if book.number is None else None
+            work = work or next(iter(candidates), None)
+        if book.number is None and work is not None:
             if book_format in work.editions:
                 self._recognise(row, work.editions[book_format])
                 return
             if book_format in work.new_editions:
                 self._refuse_repeated(row, work.new_editions[book_format])
                 return
-        if book.price is None and self._options.default_price is None:
+        has_price = book.price is not None or self._options.default_price is not None
+        if not (has_price or book.may_lack_price):
             self._refuse(row, NO_PRICE)
             return
         makes_work = work is None
         if work is None:
             work = KnownWork(None, book.first_published, book.series_number)
             works.append(work)
+            if book.edition_of is not None:
+                self._matches.named_works[book.edition_of] = work
         self.new_books.append(NewBook(row, work, makes_work))
-        if book.isbn is None:
-            work.new_editions[book.format or BookFormat.PAPERBACK] = row.line
+        if book.number is None:
+            work.new_editions[book_format] = row.line
         else:
-            self._new_isbns[book.isbn] = row.line
+            self._new_numbers[book.number] = row.line
 
     def _recognise(self, row: BookRow, book_id: int) -> None:
-        if book_id in self._lines:
-            self._refuse_repeated(row, self._lines[book_id])
+        line = self._lines.get(book_id)
+        if line is not None:
+            self._refuse_repeated(row, line)
         elif book_id in self.known:
             self._refuse_repeated(row, self.known[book_id].line)
         else:

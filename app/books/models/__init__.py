@@ -3,6 +3,13 @@
 from app.books.codes import BookFormat, ContributorRole, DatePrecision, SubjectScheme
 from app.books.models.books import Book, Publisher, Stock
 from app.books.models.feeds import FeedRecord, Price, SalesRight
+from app.books.models.imports import (
+    Import,
+    ImportBatch,
+    ImportEntry,
+    ImportKind,
+    ImportStatus,
+)
 from app.books.models.search import SearchWord
 from app.books.models.works import (
     Contribution,
@@ -28,6 +35,11 @@ __all__ = [
     "DatePrecision",
     "FeedRecord",
     "Genre",
+    "Import",
+    "ImportBatch",
+    "ImportEntry",
+    "ImportKind",
+    "ImportStatus",
     "MergedWork",
     "Price",
     "Publisher",

@@ -1,8 +1,9 @@
 """SQL for the stock."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import Integer, cast, func, or_, select, update
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
@@ -35,25 +36,35 @@ async def copies_on_hand(session: AsyncSession, *, book_ids: Collection[int]) ->
     return dict((await session.execute(statement)).all())
 
 
-async def set_copies_on_hand(session: AsyncSession, *, book_id: int, quantity: int) -> int | None:
-    """Set how many copies can be bought; return how many it were, if there is such a book.
+async def set_copies_on_hand(
+    session: AsyncSession, *, quantities: Mapping[int, int]
+) -> dict[int, int]:
+    """Set how many copies can be bought, by book; return how many it were, of books that exist.
 
-    The row is locked before its count is read, so that of two who restock one finds it empty.
+    The rows are locked before their counts are read, in ascending order of ids, so that of two
+    who restock one finds the book empty.
     """
+    counted = func.unnest(
+        cast(list(quantities), ARRAY(Integer)), cast(list(quantities.values()), ARRAY(Integer))
+    )
+    told = counted.table_valued("book_id", "quantity").render_derived("told")
     before = (
-        select(Stock.book_id, Stock.on_hand)
+        select(Stock.book_id, Stock.on_hand, told.c.quantity)
+        .join(told, told.c.book_id == Stock.book_id)
         .join(Book, Book.id == Stock.book_id)
-        .where(Stock.book_id == book_id, Book.deleted_at.is_(None))
+        .where(Book.deleted_at.is_(None))
+        .order_by(Stock.book_id)
         .with_for_update(of=Stock)
         .cte("before")
     )
+    quantity = before.c.quantity
     statement = (
         update(Stock)
         .where(Stock.book_id == before.c.book_id)
         .values(on_hand=quantity, received=quantity + Stock.reserved + Stock.sold - Stock.returned)
-        .returning(before.c.on_hand)
+        .returning(Stock.book_id, before.c.on_hand)
     )
-    return (await session.scalars(statement)).one_or_none()
+    return dict((await session.execute(statement)).all())
 
 
 async def list_unbalanced_stock(session: AsyncSession, *, limit: int) -> Sequence[Stock]:

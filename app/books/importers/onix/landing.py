@@ -12,13 +12,13 @@ from dataclasses import dataclass, fields, is_dataclass
 from datetime import date, datetime
 from enum import StrEnum
 from itertools import islice
-from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import func, select
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.books.importers.journal import REFUSED, Entry, OnLanded
+from app.books.importers.landing_repository import wait_for_turn
 from app.books.importers.onix import writing
 from app.books.importers.onix.codes import Notification
 from app.books.importers.onix.facts import (
@@ -34,7 +34,6 @@ from app.books.importers.onix.product import BrokenProduct, OnixHeader, OnixProd
 from app.books.importers.onix.reader import OnixMessage
 from app.books.importers.onix.shelf import Shelf, find_records, load_shelf
 from app.books.importers.report import ImportReport, Note, Refusal
-from app.books.locks import IMPORT_LOCK
 from app.books.models import Book, FeedRecord, Price
 from app.books.pricing import choose_price
 from app.core.exceptions import is_unstorable
@@ -121,29 +120,31 @@ async def import_products(
     *,
     options: FeedOptions,
     report: ImportReport,
+    started_at: datetime,
+    on_landed: OnLanded,
     on_batch: Callable[[], None],
     clock: Callable[[], datetime],
 ) -> None:
     """Land the records of a message and write into the report what became of them.
 
-    Each batch is committed by itself, and memory holds no more than one.
+    Each batch is committed by itself, and memory holds no more than one. ``started_at`` is as
+    ``land_products`` says.
     """
-    started_at = clock()
     records = iter(message)
     while batch := await asyncio.to_thread(_take, records):
-        products = [record for record in batch if isinstance(record, OnixProduct)]
-        results: list[Landing | Refusal] = [
-            Refusal(record.line, record.reference, record.reason)
-            for record in batch
-            if isinstance(record, BrokenProduct)
-        ]
-        results += await _land(
-            products, header=message.header, options=options, started_at=started_at, now=clock()
+        results = await _land(
+            batch,
+            header=message.header,
+            options=options,
+            started_at=started_at,
+            on_landed=on_landed,
+            now=clock(),
         )
-        _report(report, sorted(results, key=attrgetter("line")))
-        for product in products:
-            for repair in product.repairs:
-                report.repaired(product.line, repair)
+        _report(report, results)
+        for product in batch:
+            if isinstance(product, OnixProduct):
+                for repair in product.repairs:
+                    report.repaired(product.line, repair)
         on_batch()
 
 
@@ -152,11 +153,12 @@ def _take(records: Iterator[OnixProduct | BrokenProduct]) -> list[OnixProduct | 
 
 
 async def _land(
-    products: Sequence[OnixProduct],
+    records: Sequence[OnixProduct | BrokenProduct],
     *,
     header: OnixHeader,
     options: FeedOptions,
     started_at: datetime,
+    on_landed: OnLanded,
     now: datetime,
 ) -> list[Landing | Refusal]:
     """Land a batch; begin again when somebody enters one of its books at the same moment.
@@ -168,10 +170,11 @@ async def _land(
             async with AsyncSessionLocal() as session:
                 return await land_products(
                     session,
-                    products,
+                    records,
                     header=header,
                     options=options,
                     started_at=started_at,
+                    on_landed=on_landed,
                     now=now,
                 )
         except DBAPIError as error:
@@ -179,15 +182,31 @@ async def _land(
                 continue
             if not (isinstance(error, IntegrityError) or is_unstorable(error)):
                 raise
-            if len(products) == 1:
-                return [Refusal(products[0].line, products[0].record_reference, NOT_STORABLE)]
+            if len(records) == 1:
+                (record,) = records
+                if isinstance(record, BrokenProduct):  # nothing of it is stored
+                    raise
+                refused = BrokenProduct(record.line, record.record_reference, NOT_STORABLE)
+                return await _land(
+                    [refused],
+                    header=header,
+                    options=options,
+                    started_at=started_at,
+                    on_landed=on_landed,
+                    now=now,
+                )
             break
-    middle = len(products) // 2
+    middle = len(records) // 2
     return [
         result
-        for half in (products[:middle], products[middle:])
+        for half in (records[:middle], records[middle:])
         for result in await _land(
-            half, header=header, options=options, started_at=started_at, now=now
+            half,
+            header=header,
+            options=options,
+            started_at=started_at,
+            on_landed=on_landed,
+            now=now,
         )
     ]
 
@@ -206,32 +225,48 @@ def _report(report: ImportReport, results: Sequence[Landing | Refusal]) -> None:
 @transactional
 async def land_products(
     session: AsyncSession,
-    products: Sequence[OnixProduct],
+    records: Sequence[OnixProduct | BrokenProduct],
     *,
     header: OnixHeader,
     options: FeedOptions,
     started_at: datetime,
+    on_landed: OnLanded,
     now: datetime,
 ) -> list[Landing | Refusal]:
-    """Write what the records say, and tell of each what became of it.
+    """Write what the records say, and tell of each what became of it, in the order of the file.
 
     ``started_at`` is when the import began: what was taken since then is of the same message, of
     whose records about one book the last counts.
     """
-    await session.execute(select(func.pg_advisory_xact_lock(IMPORT_LOCK)))
-    records = await find_records(session, products, sender=header.sender)
+    await wait_for_turn(session)
+    products = [record for record in records if isinstance(record, OnixProduct)]
+    known = await find_records(session, products, sender=header.sender)
     given = [(product, digest_of(product, options)) for product in products]
     fresh = [
         product
         for product, digest in given
-        if not _was_taken(records.get(product.record_reference), digest)
+        if not _was_taken(known.get(product.record_reference), digest)
     ]
     told = {id(product): read_facts(product) for product in fresh}
-    shelf = await load_shelf(session, fresh, list(told.values()), records=records)
+    shelf = await load_shelf(session, fresh, list(told.values()), records=known)
     batch = _Batch(session, shelf, header=header, options=options, started_at=started_at, now=now)
-    results = [batch.land(product, told.get(id(product)), digest) for product, digest in given]
+    digests = {id(product): digest for product, digest in given}
+    results = [
+        batch.land(record, told.get(id(record)), digests[id(record)])
+        if isinstance(record, OnixProduct)
+        else Refusal(record.line, record.reference, record.reason)
+        for record in records
+    ]
     await session.flush()  # what cannot be stored is found out here, with the batch at hand
+    await on_landed(session, list(map(_entry, records, results)))
     return results
+
+
+def _entry(record: OnixProduct | BrokenProduct, result: Landing | Refusal) -> Entry:
+    repairs = record.repairs if isinstance(record, OnixProduct) else ()
+    if isinstance(result, Refusal):
+        return Entry(result.line, result.reference, REFUSED, result.reason, repairs=repairs)
+    return Entry(result.line, result.reference, result.outcome, result.note, repairs=repairs)
 
 
 def _was_taken(record: FeedRecord | None, digest: bytes) -> bool:

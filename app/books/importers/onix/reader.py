@@ -4,9 +4,9 @@ Nothing is fetched, no file but the stream is read, and memory does not grow wit
 """
 
 import re
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator
-from itertools import chain
+from itertools import chain, islice
 from typing import BinaryIO
 
 from app.books.importers.errors import ImportFileError
@@ -54,18 +54,20 @@ class OnixMessage:
             raise ImportFileError("This is no ONIX message: it has neither its root nor a product.")
         self.header = read.header
         self._parser = RecordParser(read.namespaces)
-        self._pieces = chain([prolog], [second] if second else [], pieces)
+        self._telling = filter(_tells, chain([prolog], [second] if second else [], pieces))
 
     def __iter__(self) -> Iterator[OnixProduct | BrokenProduct]:
-        for piece in self._pieces:
+        for piece in self._telling:
             if isinstance(piece, Record):
                 yield self._read(piece)
             elif isinstance(piece, Torn):
                 yield self._broken(piece, piece.reason)
-            elif piece.has_end_tag:
-                yield self._broken(piece, NO_BEGINNING)
-            elif REFERENCE.search(piece.data) and not SERIES_RECORD.search(piece.data):
-                yield self._broken(piece, NO_TAGS)
+            else:
+                yield self._broken(piece, NO_BEGINNING if piece.has_end_tag else NO_TAGS)
+
+    def skip(self, count: int) -> None:
+        """Go past so many records without understanding them, before iterating over the rest."""
+        deque(islice(self._telling, count), maxlen=0)
 
     @property
     def repairs(self) -> Counter[RepairKind]:
@@ -93,6 +95,13 @@ class OnixMessage:
         found = REFERENCE.search(piece.data)
         reference = self._decoded(found[1], []).decode() if found else ""
         return BrokenProduct(line, " ".join(reference.split()), reason)
+
+
+def _tells(piece: Gap | Record | Torn) -> bool:
+    """Tell whether there is a product in a piece, or what was to be one."""
+    if isinstance(piece, Record | Torn) or piece.has_end_tag:
+        return True
+    return bool(REFERENCE.search(piece.data)) and not SERIES_RECORD.search(piece.data)
 
 
 def read_message(stream: BinaryIO) -> OnixMessage:

@@ -11,7 +11,7 @@ from sqlalchemy.orm import InstrumentedAttribute, joinedload, selectinload
 from sqlalchemy.orm.strategy_options import _AbstractLoad
 
 from app.books import repository
-from app.books.importers.matching import fold
+from app.books.importers.landing_repository import fold
 from app.books.importers.onix.facts import Facts
 from app.books.importers.onix.product import OnixProduct
 from app.books.models import (

@@ -18,6 +18,7 @@ TOPICS = {
     "worker": ("work", "Run jobs: mails, schedules, and orders whose gateway did not answer."),
     "db": ("database", "The database: the one that comes along, and the schema."),
     "import": ("books", "Bring books in."),
+    "imports": ("imports", "Look after imports: progress, reports, cancelling."),
     "user": ("accounts", "Accounts."),
     "jobs": ("jobs", "Jobs that failed for good."),
     "check": ("check", "Look for data that break the shop's promises."),

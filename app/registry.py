@@ -3,6 +3,8 @@
 from app.books import models as book_models
 from app.books.cover_router import media_router
 from app.books.cover_router import router as uploads_router
+from app.books.imports.jobs import fail_lost_imports, prune_import_files, run_import
+from app.books.imports.router import router as imports_router
 from app.books.router import genres_router
 from app.books.router import router as books_router
 from app.cart import models as cart_models
@@ -53,6 +55,7 @@ API_ROUTERS = (
     books_router,
     genres_router,
     uploads_router,
+    imports_router,
     cart_router,
     orders_router,
     admin_orders_router,
@@ -68,6 +71,9 @@ JOBS: tuple[Job, ...] = (
     prune_guest_carts,
     prune_sent_words,
     prune_sign_ins,
+    run_import,
+    fail_lost_imports,
+    prune_import_files,
 )
 
 HANDLERS: tuple[Handler, ...] = (

@@ -218,7 +218,6 @@ def _import(
     name: str, source: Path | BinaryIO, *, kind: ImportKind, wishes: Wishes
 ) -> ImportReport:
     """Import a file behind a bar, from where an import of the same file was interrupted."""
-
     settings = get_settings()
     digest, bytes_total = None, None
     if isinstance(source, Path) and source.is_file():

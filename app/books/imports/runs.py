@@ -79,7 +79,7 @@ async def run_stored(import_id: int, *, storage: ObjectStorage, settings: Settin
                 on_progress=lambda _: None,
             )
         except (ImportFileError, ImportStoppedError) as error:
-            log.info("import ended early", import_id=import_id, reason=str(error))
+            log.info("import ended early", import_id=import_id, reason=type(error).__name__)
         except ImportTakenOverError:
             log.warning("import taken over by another", import_id=import_id)
 

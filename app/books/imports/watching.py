@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 
 from app.books.imports import service
 from app.books.imports.schemas import ImportRead
+from app.core.shutdown import stop_event
 from app.db.session import session_scope
 
 LOOK_SECONDS = 1.0
@@ -29,7 +30,9 @@ class Watch:
     async def follow(
         self, import_id: int, *, known: int | None = None
     ) -> AsyncIterator[ImportRead]:
-        """Yield an import whenever it has changed, until it has ended or for ``WATCH_SECONDS``.
+        """Yield an import whenever it has changed, until it has ended.
+
+        It ends earlier after ``WATCH_SECONDS``, and when the server is told to stop.
 
         The version that is ``known`` is not told again, unless it is the last one.
         """
@@ -44,7 +47,8 @@ class Watch:
                     known = found.version
                 if found.is_over:
                     return
-                await asyncio.sleep(LOOK_SECONDS)
+                if await _is_stopping(LOOK_SECONDS):
+                    return
         finally:
             self._watchers[import_id] -= 1
             if not self._watchers[import_id]:
@@ -62,3 +66,12 @@ class Watch:
                 found = await service.get_import(session, import_id=import_id)
             self._seen[import_id] = (loop.time(), found)
             return found
+
+
+async def _is_stopping(seconds: float) -> bool:
+    """Wait so long, or less if the server is told to stop; tell whether it was."""
+    try:
+        async with asyncio.timeout(seconds):
+            return await stop_event().wait()
+    except TimeoutError:
+        return False

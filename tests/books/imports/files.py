@@ -49,13 +49,13 @@ def product(number: int, *, price: str = "9.99") -> str:
     )
 
 
-def onix_file(products: int, *, every: int = 10) -> bytes:
+def onix_file(products: int, *, every: int = 10, first: int = 0) -> bytes:
     """Return records of which each ``every``-th changes the first one, and the next is broken."""
     records = []
-    for number in range(products):
-        place = number % every
-        if number and place == 0:
-            records.append(product(0, price=f"{number}.50"))
+    for number in range(first, first + products):
+        place = (number - first) % every
+        if number > first and place == 0:
+            records.append(product(first, price=f"{number - first}.50"))
         elif place == 1:
             records.append(f"<Product><RecordReference>r{number}</RecordReference><&></Product>\n")
         else:

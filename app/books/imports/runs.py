@@ -28,7 +28,10 @@ from app.integrations.storage import ObjectStorage
 log = structlog.get_logger(__name__)
 
 GONE = "The file is no longer kept."
-CUT_SHORT = "The compressed file is damaged: what came before the damage was taken."
+CUT_SHORT = (
+    "The compressed file is damaged, or unpacks to far more than it should: what came before was "
+    "taken."
+)
 CHUNK_BYTES = 1024 * 1024
 
 

@@ -152,6 +152,20 @@ async def test_what_came_before_a_damage_stays(importer: Importer) -> None:
     assert await importer.count("books") == ended.taken > 1000
 
 
+async def test_a_gzip_bomb_is_not_unpacked(
+    importer: Importer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.books.importers.csv.FREELY_UNPACKED_BYTES", 2_000_000)
+    bomb = gzip.compress(csv_file(3) + b" " * 50_000_000)
+    ended = await importer.run((await importer.upload(bomb)).id)
+    assert (ended.status, ended.reason) == (ImportStatus.FAILED, CUT_SHORT)
+    assert ended.taken == await importer.count("books") == 2
+    spaces = await importer.run((await importer.upload(gzip.compress(b" " * 50_000_000))).id)
+    assert (spaces.status, spaces.reason) == (
+        ImportStatus.FAILED, "The compressed file is damaged."
+    )  # fmt: skip
+
+
 async def test_a_record_with_an_entity_bomb_is_refused(importer: Importer) -> None:
     ended = await importer.run((await importer.upload(BOMB)).id)
     assert (ended.kind, counts(ended)) == (ImportKind.ONIX, {"refused": 1})

@@ -49,9 +49,10 @@ bench: install ## Measure, and print the figures beside PostgreSQL's own
 	@$(RUN)python -m bench
 
 .PHONY: soak
-soak: install ## Run races, killed workers and damaged ONIX much longer than `make test` does
+soak: install ## Run races, killed workers, imports and damaged ONIX much longer than `make test`
 	@RACE_ROUNDS=200 $(RUN)pytest tests/orders/test_last_copies_race.py
 	@ONIX_MUTATIONS=20000 $(RUN)pytest -q tests/books/onix/test_mutations.py
+	@IMPORT_KILLS=10 $(RUN)pytest -q tests/books/imports/test_journey.py -k killed
 	@for round in 1 2 3 4 5 6 7 8 9 10; do $(RUN)pytest -q tests/jobs/test_worker_processes.py || exit 1; done
 
 .PHONY: clean

@@ -18,6 +18,7 @@ TOPICS = {
     "worker": ("work", "Run jobs: mails, schedules, and orders whose gateway did not answer."),
     "db": ("database", "The database: the one that comes along, and the schema."),
     "import": ("books", "Bring books in."),
+    "imports": ("imports", "Look after imports: progress, reports, cancelling."),
     "export": ("export", "Take the catalogue out."),
     "works": ("works", "Works and their editions: show, merge, split."),
     "user": ("accounts", "Accounts."),

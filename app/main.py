@@ -10,6 +10,7 @@ from starlette.types import Receive, Scope, Send
 
 from app import __version__
 from app.books.cover_router import UPLOAD_PATH
+from app.books.imports.router import UPLOAD_PATH as IMPORT_PATH
 from app.core import health
 from app.core.config import Settings, get_settings
 from app.core.exceptions import ErrorResponder
@@ -119,7 +120,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             UPLOAD_PATH: BodyLimit(
                 max_bytes=settings.max_upload_bytes,
                 deadline_seconds=settings.upload_deadline_seconds,
-            )
+            ),
+            IMPORT_PATH: BodyLimit(
+                max_bytes=settings.max_import_bytes,
+                deadline_seconds=settings.import_upload_deadline_seconds,
+            ),
         },
     )
     app.add_middleware(RequestContext, on_unforeseen=answer_unforeseen)

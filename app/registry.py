@@ -5,6 +5,8 @@ from app.books.catalogue_router import router as catalogue_router
 from app.books.cover_router import media_router
 from app.books.cover_router import router as uploads_router
 from app.books.export_router import router as admin_exports_router
+from app.books.imports.jobs import fail_lost_imports, prune_import_files, run_import
+from app.books.imports.router import router as imports_router
 from app.books.jobs import reprice_books_of_the_day
 from app.books.picks_router import admin_router as admin_picks_router
 from app.books.picks_router import router as picks_router
@@ -66,6 +68,7 @@ API_ROUTERS = (
     admin_works_router,
     picks_router,
     admin_picks_router,
+    imports_router,
     cart_router,
     orders_router,
     admin_orders_router,
@@ -82,6 +85,9 @@ JOBS: tuple[Job, ...] = (
     prune_sent_words,
     prune_sign_ins,
     reprice_books_of_the_day,
+    run_import,
+    fail_lost_imports,
+    prune_import_files,
 )
 
 HANDLERS: tuple[Handler, ...] = (

@@ -1,14 +1,8 @@
 """Covers: uploaded by staff as JSON's multipart, served to everybody as pictures."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from http import HTTPStatus
 from typing import Any
 
 from fastapi import APIRouter, Request
-from fastapi.exceptions import RequestValidationError
-from starlette.datastructures import FormData, UploadFile
-from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from app.books.cover_images import parse_cover_url
@@ -17,14 +11,13 @@ from app.books.deps import Storage
 from app.books.errors import CoverNotFoundError
 from app.books.schemas import CoverRead
 from app.core.deps import CurrentAdmin, DbSession
+from app.core.uploads import FIELD, uploaded_file
 from app.db.session import end_transaction
 
 router = APIRouter(prefix="/uploads", tags=["books"])
 media_router = APIRouter()
 
 UPLOAD_PATH = "/api/v1/uploads/images"
-FIELD = "file"
-MAX_PARTS = 10
 
 BODY: dict[str, Any] = {
     "required": True,
@@ -86,7 +79,7 @@ async def upload_image(
     or GIF, 12 as a progressive JPEG, 4.5 as WebP or AVIF.
     """
     await end_transaction(session)
-    async with _uploaded(request) as upload:
+    async with uploaded_file(request) as upload:
         return await keep_cover(storage, file=upload.file)
 
 
@@ -101,39 +94,3 @@ async def read_cover(request: Request, storage: Storage) -> Response:
         return Response(status_code=304, headers=headers)
     content = await read_rendition(storage, rendition)
     return Response(content, media_type=rendition.format.media_type, headers=headers)
-
-
-@asynccontextmanager
-async def _uploaded(request: Request) -> AsyncIterator[UploadFile]:
-    """Read the body, which holds exactly one file; what is large waits on the disk, not in memory.
-
-    The endpoint calls it itself, since FastAPI would read a body before it knows who sends it.
-    """
-    if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
-        raise _malformed("missing", FIELD, "Field required")
-    try:
-        form = await request.form(max_files=MAX_PARTS, max_fields=MAX_PARTS)
-    except HTTPException as error:
-        if error.status_code != HTTPStatus.BAD_REQUEST:
-            raise
-        raise _malformed("value_error", FIELD, error.detail) from error
-    try:
-        yield _only_file(form)
-    finally:
-        await form.close()
-
-
-def _only_file(form: FormData) -> UploadFile:
-    for name in form:
-        if name != FIELD:
-            raise _malformed("extra_forbidden", name, "Extra inputs are not permitted")
-    files = form.getlist(FIELD)
-    if not files:
-        raise _malformed("missing", FIELD, "Field required")
-    if len(files) > 1 or not isinstance(files[0], UploadFile):
-        raise _malformed("value_error", FIELD, "One file is expected")
-    return files[0]
-
-
-def _malformed(kind: str, name: str, words: str) -> RequestValidationError:
-    return RequestValidationError([{"type": kind, "loc": ("body", name), "msg": words}])

@@ -2,30 +2,27 @@
 
 import asyncio
 import sys
-from collections.abc import Callable, Coroutine, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, BinaryIO
-from zoneinfo import ZoneInfo
+from typing import Annotated, BinaryIO
 
 import typer
 from pydantic import TypeAdapter, ValidationError
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from app import local
 from app.books.importers.errors import ImportFileError
-from app.books.importers.onix.landing import FeedOptions
 from app.books.importers.report import ImportReport, write_csv, write_feed_csv
-from app.books.importers.report import Progress as ImportProgress
-from app.books.importers.run import import_csv, import_onix, import_stock
-from app.books.importers.sorting import ImportOptions
+from app.books.importers.run import import_stock
 from app.books.importers.supply import StockMeaning, SupplyOptions
 from app.books.importers.thema import MAX_BYTES as MAX_LIST_BYTES
 from app.books.importers.thema import ThemaReport, import_thema
+from app.books.imports.errors import ImportStoppedError, ImportTakenOverError
+from app.books.imports.runs import CUT_SHORT, Wishes, fingerprint, run, start_or_take_up
+from app.books.models import ImportKind
 from app.books.schemas import MAX_QUANTITY
+from app.commands.progress import progress_shown
 from app.commands.terminal import err, fail, out, visible
 from app.core.config import get_settings
 from app.core.schemas import Price
@@ -33,6 +30,7 @@ from app.db.session import dispose_engine, session_scope
 
 app = typer.Typer(help="Bring books in.", no_args_is_help=True, add_completion=False)
 SHOWN_LINES = 10
+COMMAND_LINE = "the command line"
 
 
 @app.callback()
@@ -68,28 +66,28 @@ def import_csv_file(
     Rows that were refused are counted and do not fail the import: the exit status is 0.
     It is 1 if the file could not be read to its end.
 
+    An import of a file that was interrupted goes on where it was when it is started again.
+
     Examples:
         bookstore import csv books.csv.gz --default-price 9.99 --report refused.csv
 
         bookstore import csv - --map 'Titel=title' < list.csv
     """
-    meanings = _read_mapping(mapping or [])
+    wishes = Wishes(
+        mapping=_read_mapping(mapping or []),
+        default_price=_read_price(default_price),
+        default_stock=default_stock,
+    )
     source = _source(file)
-    price = _read_price(default_price)
     _try_report(report)
     with local.local_database():
-        options = ImportOptions(
-            currency=get_settings().currency, default_price=price, default_stock=default_stock
-        )
-        result = _with_progress(
-            lambda show: import_csv(source, mapping=meanings, options=options, on_progress=show)
-        )
+        result = _import(file, source, kind=ImportKind.CSV, wishes=wishes)
     _print_report(result)
     if report is not None:
         write_csv(result, report)
         out.print(f"Refused rows are in {report}.", markup=False)
     if result.is_cut_short:
-        fail("The compressed file is damaged: what came before the damage was taken.")
+        fail(CUT_SHORT)
 
 
 @app.command("onix")
@@ -105,7 +103,8 @@ def import_onix_files(
 
     New books are added, known ones updated, deleted ones no longer sold. The same message again
     changes nothing, nor does one that is older than what was taken before. A faulty record is
-    told with its line and the reason, and costs none of the others.
+    told with its line and the reason, and costs none of the others. An import of a file that was
+    interrupted goes on where it was when it is started again.
 
     Prices are those for shoppers in COUNTRY, in CURRENCY. A book without one is in the catalogue
     and is sold as soon as it has a price.
@@ -123,18 +122,12 @@ def import_onix_files(
     reports: dict[str, ImportReport] = {}
     unread: dict[str, str] = {}
     with local.local_database():
-        settings = get_settings()
-        options = FeedOptions(
-            currency=settings.currency,
-            country=settings.country,
-            today=datetime.now(ZoneInfo(settings.time_zone)).date(),
-        )
         for name, source in sources.items():
             if len(sources) > 1:
                 out.print(visible(name), markup=False)
             try:
-                reports[name] = _with_progress(
-                    partial(_import_feed, source=source, options=options)
+                reports[name] = _import(
+                    name, source, kind=ImportKind.ONIX, wishes=Wishes(mapping={})
                 )
             except ImportFileError as error:
                 unread[name] = error.detail
@@ -228,9 +221,7 @@ def import_stock_files(
             if len(sources) > 1:
                 out.print(visible(name), markup=False)
             try:
-                reports[name] = _with_progress(
-                    partial(_import_stock, source=source, mapping=meanings, options=options)
-                )
+                reports[name] = _import_stock(source, mapping=meanings, options=options)
             except ImportFileError as error:
                 unread[name] = error.detail
                 out.print(f"  {error.detail}", markup=False)
@@ -246,19 +237,18 @@ def import_stock_files(
 
 
 def _import_stock(
-    show: Callable[[ImportProgress], None],
-    *,
-    source: Path | BinaryIO,
-    mapping: Mapping[str, str],
-    options: SupplyOptions,
-) -> Coroutine[Any, Any, ImportReport]:
-    return import_stock(source, mapping=mapping, options=options, on_progress=show)
+    source: Path | BinaryIO, *, mapping: Mapping[str, str], options: SupplyOptions
+) -> ImportReport:
+    async def import_and_close() -> ImportReport:
+        try:
+            with progress_shown(err) as show:
+                return await import_stock(
+                    source, mapping=mapping, options=options, on_progress=show
+                )
+        finally:
+            await dispose_engine()
 
-
-def _import_feed(
-    show: Callable[[ImportProgress], None], *, source: Path | BinaryIO, options: FeedOptions
-) -> Coroutine[Any, Any, ImportReport]:
-    return import_onix(source, options=options, on_progress=show)
+    return asyncio.run(import_and_close())
 
 
 def _source(file: str) -> Path | BinaryIO:
@@ -342,26 +332,48 @@ def _read_price(text: str | None) -> Decimal | None:
         fail(f"{text!r} is no price: write it as 9.99.")
 
 
-def _with_progress(
-    run: Callable[[Callable[[ImportProgress], None]], Coroutine[Any, Any, ImportReport]],
+def _import(
+    name: str, source: Path | BinaryIO, *, kind: ImportKind, wishes: Wishes
 ) -> ImportReport:
-    """Run an import, which is given what to call after every batch, behind a bar."""
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=err, transient=True) as progress:
-        task = progress.add_task("Reading", total=None)
+    """Import a file behind a bar, from where an import of the same file was interrupted."""
+    settings = get_settings()
+    digest, bytes_total = None, None
+    if isinstance(source, Path) and source.is_file():
+        bytes_total = source.stat().st_size
+        digest = fingerprint(source, kind=kind, wishes=wishes, settings=settings)
 
-        def show(state: ImportProgress) -> None:
-            progress.update(
-                task,
-                total=state.bytes_total,
-                completed=state.bytes_read,
-                description=f"{state.rows:,} rows",
+    async def import_file() -> ImportReport:
+        journal = await start_or_take_up(
+            kind=kind,
+            file_name=name,
+            fingerprint=digest,
+            bytes_total=bytes_total,
+            requested_by=COMMAND_LINE,
+        )
+        if journal.records:
+            err.print(
+                "The import of this file was interrupted: it resumes after record "
+                f"{journal.records:,} (import {journal.import_id})."
+            )
+        with progress_shown(err) as show:
+            return await run(
+                source,
+                kind=kind,
+                wishes=wishes,
+                journal=journal,
+                settings=settings,
+                on_progress=show,
             )
 
-        async def import_and_close() -> ImportReport:
-            try:
-                return await run(show)
-            finally:
-                await dispose_engine()
+    async def import_and_close() -> ImportReport:
+        try:
+            return await import_file()
+        finally:
+            await dispose_engine()
 
+    try:
         return asyncio.run(import_and_close())
+    except ImportStoppedError:
+        fail("The import was cancelled: what has landed stays.")
+    except ImportTakenOverError:
+        fail("The same file is imported elsewhere, which goes on with it.")

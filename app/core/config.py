@@ -99,6 +99,10 @@ class Settings(BaseSettings):
     max_upload_bytes: Annotated[int, Field(ge=1024)] = 10 * 1024 * 1024
     upload_deadline_seconds: Annotated[float, Field(gt=0)] = 60.0
 
+    max_import_bytes: Annotated[int, Field(ge=1024)] = 4 * 1024 * 1024 * 1024
+    import_upload_deadline_seconds: Annotated[float, Field(gt=0)] = 3600.0
+    import_file_days: Annotated[int, Field(ge=1)] = 14
+
     media_directory: Path = LOCAL_DIRECTORY / "media"
     media_url: Annotated[str, Field(pattern=r"^s3://[^/\s]+(/\S*)?$")] | None = None
     media_endpoint: Annotated[str, Field(pattern=r"^https?://\S+$")] | None = None

@@ -36,6 +36,9 @@ READABLE_BY_OWNER = 0o600
 UNFINISHED = ".part"
 PART_BYTES = 8 * 1024 * 1024
 PARTS_AT_ONCE = 2
+FAILURES = (BaseError, OSError)
+"""What a bucket's operations raise: some errors are Python's own."""
+
 STEP_TIMEOUT = "10s"
 MAX_RETRIES = 2
 RETRY_TIMEOUT = timedelta(seconds=20)
@@ -217,7 +220,7 @@ class BucketStorage:
         except BaseException as error:
             if failures:  # which the store wraps into an error of its own
                 raise failures[0] from None
-            if isinstance(error, BaseError):
+            if isinstance(error, FAILURES):
                 raise _unavailable(error) from error
             raise
 
@@ -229,7 +232,7 @@ class BucketStorage:
             )
         except FileNotFoundError:
             return None
-        except BaseError as error:
+        except FAILURES as error:
             raise _unavailable(error) from error
         return cast(BinaryIO, _BucketFile(file))
 
@@ -239,7 +242,7 @@ class BucketStorage:
             await self._store.delete_async(checked(key))
         except FileNotFoundError:
             return
-        except BaseError as error:
+        except FAILURES as error:
             raise _unavailable(error) from error
 
     async def keys_before(self, prefix: str, moment: datetime) -> list[str]:
@@ -251,7 +254,7 @@ class BucketStorage:
                 for found in chunk
                 if found["last_modified"] < moment
             ]
-        except BaseError as error:
+        except FAILURES as error:
             raise _unavailable(error) from error
 
 
@@ -267,7 +270,7 @@ class _BucketFile(io.RawIOBase):
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
         try:
             chunk = bytes(self._file.read(len(buffer)))
-        except BaseError as error:
+        except FAILURES as error:
             raise OSError(f"The store does not answer: {type(error).__name__}.") from error
         buffer[: len(chunk)] = chunk
         return len(chunk)

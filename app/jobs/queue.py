@@ -5,7 +5,7 @@ committed. It is delivered at least once: functions are idempotent.
 """
 
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
@@ -130,6 +130,10 @@ PARKED = text("""
     ORDER BY id DESC LIMIT :limit
 """)
 
+PENDING = text("""
+    SELECT id FROM procrastinate_jobs WHERE id = ANY(:ids) AND status IN ('todo', 'doing')
+""")
+
 # Without its key, so that an equal job that waits by now is no obstacle.
 REQUEUE = text("""
     UPDATE procrastinate_jobs
@@ -189,6 +193,11 @@ async def parked(session: AsyncSession, *, limit: int = 100) -> list[ParkedJob]:
         )
         for row in rows
     ]
+
+
+async def pending(session: AsyncSession, ids: Sequence[int]) -> set[int]:
+    """Return those of the jobs that wait or run; the others are done or parked."""
+    return set(await session.scalars(PENDING, {"ids": list(ids)}))
 
 
 async def requeue(session: AsyncSession, job_id: int) -> bool:

@@ -26,6 +26,8 @@ UNDECODABLE = re.compile("[\udc80-\udcff]+")
 
 MAX_LINE_CHARACTERS = 1_000_000
 DAMAGED_GZIP = (EOFError, gzip.BadGzipFile, zlib.error)
+MAX_UNPACKED_RATIO = 500
+FREELY_UNPACKED_BYTES = 256 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,33 @@ class CountingReader(io.RawIOBase):
         return len(chunk)
 
 
+class UnpackingReader(io.RawIOBase):
+    """Unpacks gzip, up to far more than honest files hold.
+
+    Reading raises one of ``DAMAGED_GZIP`` where it is damaged, and where it holds still more.
+    """
+
+    def __init__(self, packed: CountingReader, buffered: BinaryIO) -> None:
+        self._packed = packed
+        self._stream = gzip.GzipFile(fileobj=buffered)
+        self._bytes_unpacked = 0
+
+    def readable(self) -> bool:
+        """Say yes."""
+        return True
+
+    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
+        """Fill some of the buffer, nothing of it at the end."""
+        size = self._stream.readinto(buffer)
+        self._bytes_unpacked += size
+        if (
+            self._bytes_unpacked > FREELY_UNPACKED_BYTES
+            and self._bytes_unpacked > MAX_UNPACKED_RATIO * self._packed.bytes_read
+        ):
+            raise gzip.BadGzipFile(f"unpacks to more than {MAX_UNPACKED_RATIO} times its size")
+        return size
+
+
 def read_records(raw: io.RawIOBase) -> Iterator[Record | BrokenRecord]:
     """Yield the header and then every row that is not blank.
 
@@ -85,10 +114,10 @@ def read_records(raw: io.RawIOBase) -> Iterator[Record | BrokenRecord]:
 
 def _open_text(raw: io.RawIOBase) -> io.TextIOWrapper:
     """Unpack what is gzipped; believe a byte order mark, else expect UTF-8."""
-    stream = io.BufferedReader(raw)
+    packed = CountingReader(cast(BinaryIO, raw))
+    stream = io.BufferedReader(cast(io.RawIOBase, packed))
     if stream.peek(2).startswith(GZIP_MAGIC):
-        unpacked = cast(io.RawIOBase, gzip.GzipFile(fileobj=stream))
-        stream = io.BufferedReader(unpacked)
+        stream = io.BufferedReader(UnpackingReader(packed, cast(BinaryIO, stream)))
     start = stream.peek(4)
     if start.startswith(ZIP_MAGIC):
         raise ImportFileError("This is a spreadsheet or a ZIP file. Please save it as CSV first.")

@@ -14,7 +14,9 @@ from typing import BinaryIO, Protocol, cast
 
 from app.books.importers.csv import (
     DAMAGED_GZIP,
+    FREELY_UNPACKED_BYTES,
     GZIP_MAGIC,
+    MAX_UNPACKED_RATIO,
     ZIP_MAGIC,
     CountingReader,
 )
@@ -38,8 +40,6 @@ FORBIDDEN = bytes({*range(0x20)} - {0x09, 0x0A, 0x0D})
 """The control characters that XML does not allow at all."""
 
 START_BYTES = 1024
-MAX_UNPACKED_RATIO = 500
-FREELY_UNPACKED_BYTES = 256 * 1024 * 1024
 
 
 class _Decoder(Protocol):

@@ -124,9 +124,11 @@ ORDER BY carts.user_id
 
 
 @asynccontextmanager
-async def connect(server: EmbeddedPostgres) -> AsyncIterator[asyncpg.Connection]:
-    """Open a connection to the benchmark's database."""
-    url = make_url(server.url(DATABASE)).set(drivername="postgresql")
+async def connect(
+    server: EmbeddedPostgres, database: str = DATABASE
+) -> AsyncIterator[asyncpg.Connection]:
+    """Open a connection to a database of the benchmark's."""
+    url = make_url(server.url(database)).set(drivername="postgresql")
     connection = await asyncpg.connect(url.render_as_string(hide_password=False))
     try:
         yield connection
@@ -140,9 +142,9 @@ async def ensure_shop(server: EmbeddedPostgres, size: Size) -> bool:
     It is made anew when the size, the schema or this module is another.
     """
     server.ensure_database(DATABASE)
-    made_of = _fingerprint(size)
+    made_of = fingerprint(repr(size), __file__)
     async with connect(server) as connection:
-        if await connection.fetchval(_COMMENT) == made_of:
+        if await connection.fetchval(MADE_OF) == made_of:
             return False
         await connection.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
     engine = create_async_engine(server.url(DATABASE))
@@ -184,22 +186,23 @@ def basket_books(user_id: int, *, books: int) -> list[int]:
     return sorted(1 + (user_id * 7919 + part * (books // 2)) % books for part in (0, 1))
 
 
-_COMMENT = (
+MADE_OF = (
     "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname ="
     " current_database()"
 )
 
 
-def _fingerprint(size: Size) -> str:
-    """Return what changes with the size, the schema and the rows that this module makes."""
+def fingerprint(size: str, module: str) -> str:
+    """Return what changes with the size, the schema and the module that makes the rows."""
     dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
     statements: list[str] = []
     engine = create_mock_engine(
         "postgresql://", lambda sql, *_, **__: statements.append(str(sql.compile(dialect=dialect)))
     )
     Base.metadata.create_all(engine, checkfirst=False)
-    parts = [repr(size), Path(__file__).read_text("utf-8"), *statements]
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+    return hashlib.sha256(
+        "\n".join([size, Path(module).read_text("utf-8"), *statements]).encode()
+    ).hexdigest()
 
 
 async def _fill(connection: asyncpg.Connection, size: Size) -> None:
@@ -224,7 +227,7 @@ async def _fill(connection: asyncpg.Connection, size: Size) -> None:
         await connection.execute(BEGIN_IDS_AT, table, FIRST_FREE_ID)
 
 
-class _Zipf:
+class Zipf:
     """Picks from what is given: the second comes half as often as the first, and so on."""
 
     def __init__(self, choices: Sequence[Any], chance: random.Random) -> None:
@@ -233,14 +236,15 @@ class _Zipf:
         self._random = chance
 
     def pick(self, count: int) -> list[Any]:
+        """Return so many, each drawn by itself."""
         return self._random.choices(self._choices, cum_weights=self._weights, k=count)
 
 
 def _make_catalogue(book_count: int) -> _Catalogue:
     chance = random.Random(SEED)
-    words = _Zipf([*COMMON_WORDS.split(), *_invent(RARE_WORDS, chance)], chance)
+    words = Zipf([*COMMON_WORDS.split(), *invent(RARE_WORDS, chance)], chance)
     names = _names(max(book_count // BOOKS_PER_AUTHOR, 10), chance)
-    authors = _Zipf(list(enumerate(names, start=1)), chance)
+    authors = Zipf(list(enumerate(names, start=1)), chance)
     work_count = max(round(book_count / BOOKS_PER_WORK), 1)
     fame = [int(2_000_000 / rank**0.9) for rank in range(1, work_count + 1)]
     chance.shuffle(fame)
@@ -278,7 +282,7 @@ def _make_catalogue(book_count: int) -> _Catalogue:
             (
                 book_id,
                 work_id,
-                _isbn(book_id),
+                isbn(book_id),
                 chance.choice(FORMATS),
                 chance.randint(1, PUBLISHERS),
                 "en",
@@ -295,7 +299,7 @@ def _make_catalogue(book_count: int) -> _Catalogue:
     return catalogue
 
 
-def _invent(count: int, chance: random.Random) -> list[str]:
+def invent(count: int, chance: random.Random) -> list[str]:
     """Return words that can be spoken and that no two are alike."""
     onsets, vowels, codas = ONSETS.split(), VOWELS.split(), ["", *CODAS.split()]
     words: dict[str, None] = {}
@@ -307,7 +311,7 @@ def _invent(count: int, chance: random.Random) -> list[str]:
 
 
 def _names(count: int, chance: random.Random) -> list[str]:
-    surnames = [word.capitalize() for word in _invent(max(count // 3, 4), chance)]
+    surnames = [word.capitalize() for word in invent(max(count // 3, 4), chance)]
     first_names = FIRST_NAMES.split()
     names: dict[str, None] = {}
     while len(names) < count:
@@ -315,7 +319,8 @@ def _names(count: int, chance: random.Random) -> list[str]:
     return list(names)
 
 
-def _isbn(number: int) -> str:
+def isbn(number: int) -> str:
+    """Return an ISBN-13 for each number below a thousand million."""
     digits = f"978{number:09}"
     total = sum(int(digit) * weight for digit, weight in zip(digits, _weights(), strict=False))
     return f"{digits}{-total % 10}"

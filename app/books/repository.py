@@ -119,9 +119,14 @@ def among(column: InstrumentedAttribute[int], ids: Collection[int]) -> ColumnEle
     return column == any_(cast(list(ids), ARRAY(Integer)))
 
 
-def matches(query: str | ColumnElement[str]) -> ColumnElement[bool]:
+def indexed_words() -> ColumnElement[Any]:
+    """Return what the search's index has of a work: its words and the mark of its fame."""
+    return func.search_index(Work.search_vector, Work.popularity)
+
+
+def matches(query: str) -> ColumnElement[bool]:
     """Return the condition that a work has what the tsquery asks for."""
-    return Work.search_vector.bool_op("@@")(func.to_tsquery(SEARCH_CONFIGURATION, query))
+    return indexed_words().bool_op("@@")(func.to_tsquery(SEARCH_CONFIGURATION, query))
 
 
 def order_by(sort: BookSort, direction: SortDirection) -> list[ColumnElement[Any]]:

@@ -1,14 +1,35 @@
-"""SQL for the search: folding, ranking, and the vocabulary against which spelling is repaired."""
+"""SQL for the search: folding, candidates, ranking, and the vocabulary that repairs spelling."""
 
 from collections.abc import Collection, Sequence
+from typing import Any
 
-from sqlalchemy import REAL, Text, any_, case, cast, func, or_, select, true
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy import (
+    REAL,
+    ColumnElement,
+    Text,
+    any_,
+    case,
+    cast,
+    func,
+    literal,
+    or_,
+    select,
+    true,
+    union_all,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, DOUBLE_PRECISION, TSQUERY
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.books.models import Book, SearchWord, Work
 from app.books.queries import BookSort, SortDirection
-from app.books.repository import SEARCH_CONFIGURATION, BookFilter, matches, order_by
+from app.books.repository import (
+    SEARCH_CONFIGURATION,
+    BookFilter,
+    indexed_words,
+    matches,
+    order_by,
+)
+from app.core.keyset import AnyRow, AnySelect
 
 RANK_WEIGHTS = (0.1, 0.3, 0.6, 1.0)
 """What a word counts in a subtitle, a series, a name and a title (D, C, B, A)."""
@@ -21,82 +42,219 @@ TITLE_BEGINNING_BOOST = 1.5
 FAME_EXPONENT = 0.25
 """A book that is read 16 times as much as another comes first if it matches half as well."""
 
+FAME_BANDS = (
+    *((20, 31), (18, 19), *((digits, digits) for digits in range(17, 7, -1))),
+    *((6, 7), (4, 5), (1, 3)),
+)
+"""Binary digits of the popularity, the most read first: each about as many works as all above."""
+
+UNREAD = "'=0'"
+
+MAX_FEW = 200
+FAME_SAMPLE = 100
+SIMILARITY = "0.35"
+LETTERS_LONGER_OR_SHORTER = 3
+
+SETTINGS = {
+    "plan_cache_mode": "force_custom_plan",
+    "jit": "off",
+    "pg_trgm.similarity_threshold": SIMILARITY,
+}
+"""For the search's transaction: each statement is planned for its own words (a plan that suits rare
+words reads the whole table for common ones, and the other way round), and nothing is compiled for a
+statement that takes milliseconds."""
+
 
 async def fold_query(session: AsyncSession, text: str) -> str:
     """Return the text as the search's documents are written: plain words, one space between.
 
-    From here to the end of the transaction every statement is planned for its own words: a plan
-    that suits rare words reads the whole table for common ones, and the other way round.
+    From here to the end of the transaction the search's ``SETTINGS`` hold.
     """
     statement = select(
-        func.search_fold(text), func.set_config("plan_cache_mode", "force_custom_plan", true())
+        func.search_fold(text),
+        *(func.set_config(name, value, true()) for name, value in SETTINGS.items()),
     )
     return str((await session.execute(statement)).one()[0])
 
 
 async def rank_books(
-    session: AsyncSession, *, books: BookFilter, words: str, folded: str, limit: int
-) -> Sequence[int]:
-    """Return the ids of books that have the words of a tsquery, the best first.
+    session: AsyncSession,
+    *,
+    books: BookFilter,
+    words: str,
+    beginning: str | None,
+    folded: str,
+    limit: int,
+) -> Sequence[AnyRow]:
+    """Return ids and folded titles of books that have the words of a tsquery, the best first.
 
-    The most read books, up to the limit, are ranked by where the words are, how much of the title
-    they make and how much it is read. Ranking every match would read every match's vector.
+    The most read, up to the limit, are ranked by where the words are, how much of the title they
+    make and how much it is read. Ranking every match would read every match's vector.
+    ``beginning``, a tsquery too, is so frequent that no index is asked for it: the matches are
+    looked through.
     """
-    candidates = (
-        books.apply(
-            select(Book.id, Work.folded_title, Work.popularity, Work.search_vector).join(Work)
+    if books == BookFilter():
+        works = _famous(words, beginning, limit).cte("candidates")
+        candidates = (
+            select(Book.id, works)
+            .join_from(works, Book, Book.work_id == works.c.work_id)
+            .where(Book.is_sold)
+            .subquery()
         )
-        .where(matches(words))
-        .order_by(*order_by(BookSort.BESTSELLING, SortDirection.DESCENDING))
-        .limit(limit)
-        .subquery()
-    )
+    else:
+        candidates = (
+            books.apply(select(Book.id, *_work_columns()).select_from(Book).join(Work))
+            .where(*_conditions(matches(words), beginning))
+            .order_by(*order_by(BookSort.BESTSELLING, SortDirection.DESCENDING))
+            .limit(limit)
+            .subquery()
+        )
+    query = " & ".join(part for part in (words, beginning) if part)
     title = candidates.c.folded_title
     rank = func.ts_rank(
         cast(RANK_WEIGHTS, ARRAY(REAL)),
         candidates.c.search_vector,
-        func.to_tsquery(SEARCH_CONFIGURATION, words),
+        func.to_tsquery(SEARCH_CONFIGURATION, query),
         RANK_BY_LENGTH,
     )
     boost = case(
         (title == folded, EXACT_TITLE_BOOST),
         (title.startswith(folded, autoescape=True), TITLE_BEGINNING_BOOST),
-        else_=1,
+        else_=1.0,
     )
-    fame = func.power(func.greatest(candidates.c.popularity, 1), FAME_EXPONENT)
-    statement = select(candidates.c.id).order_by(
-        (rank * boost * fame).desc(), candidates.c.popularity.desc(), candidates.c.id
+    fame = func.power(  # of floats: PostgreSQL's power of decimals costs fifty times as much
+        cast(func.greatest(candidates.c.popularity, 1), DOUBLE_PRECISION),
+        cast(FAME_EXPONENT, DOUBLE_PRECISION),
+    )
+    statement = (
+        select(candidates.c.id, title)
+        .order_by(
+            (rank * cast(boost, DOUBLE_PRECISION) * fame).desc(),
+            candidates.c.popularity.desc(),
+            candidates.c.id,
+        )
+        .limit(limit)
+    )
+    return (await session.execute(statement)).all()
+
+
+async def rank_beginning(session: AsyncSession, *, beginning: str, limit: int) -> Sequence[AnyRow]:
+    """Return ids and folded titles of the most read books with a word that begins so.
+
+    For a beginning so short that a good part of all works has it: they are walked through in the
+    order of their popularity.
+    """
+    statement = (
+        select(Book.id, Work.folded_title)
+        .join(Work)
+        .where(Book.is_sold, *_conditions(None, beginning))
+        .order_by(*order_by(BookSort.BESTSELLING, SortDirection.DESCENDING))
+        .limit(limit)
+    )
+    return (await session.execute(statement)).all()
+
+
+async def list_fame(session: AsyncSession, *, queries: Sequence[str]) -> dict[str, int]:
+    """Return how much is read the most read work that each tsquery finds, if it finds any.
+
+    Of works that have all words of a query there are few; of others, some are looked at.
+    """
+    asked = (
+        func.unnest(cast(list(queries), ARRAY(Text))).table_valued("query").render_derived("asked")
+    )
+    query = func.to_tsquery(SEARCH_CONFIGURATION, asked.c.query)
+    some = (
+        select(Work.popularity)
+        .where(indexed_words().bool_op("@@")(query))
+        .limit(FAME_SAMPLE)
+        .lateral("some")
+    )
+    statement = (
+        select(asked.c.query, func.max(some.c.popularity))
+        .join(some, true())
+        .group_by(asked.c.query)
+    )
+    return dict((await session.execute(statement)).all())
+
+
+async def list_described(
+    session: AsyncSession, *, books: BookFilter, words: str, limit: int, reads: int
+) -> Sequence[int]:
+    """Return the ids of books whose blurb has the words of a tsquery, the most read first.
+
+    Of so many works as match, ``reads`` are looked at.
+    """
+    prose = func.search_prose(Work.description)
+    works = (
+        select(Work.id, Work.popularity)
+        .where(prose.bool_op("@@")(func.to_tsquery(SEARCH_CONFIGURATION, words)))
+        .limit(reads)
+        .cte("described")
+        .prefix_with("MATERIALIZED")
+    )
+    statement = (
+        books.apply(select(Book.id).join(Work).join(works, works.c.id == Work.id))
+        .order_by(works.c.popularity.desc(), Work.id.desc(), Book.id.desc())
+        .limit(limit)
     )
     return (await session.scalars(statement)).all()
 
 
-async def list_similar_words(
-    session: AsyncSession, *, words: Collection[str], limit: int
-) -> Sequence[tuple[str, str]]:
-    """Return pairs of a given word and a word of the catalogue that looks or sounds like it.
+def _work_columns() -> tuple[Any, ...]:
+    return (Work.id.label("work_id"), Work.folded_title, Work.popularity, Work.search_vector)
 
-    A word that the catalogue has is like itself.
+
+def _conditions(
+    condition: ColumnElement[bool] | None, beginning: str | None
+) -> list[ColumnElement[bool]]:
+    conditions = [] if condition is None else [condition]
+    if beginning is not None:  # the function's name instead of @@ keeps the index out of it
+        query = func.to_tsquery(SEARCH_CONFIGURATION, beginning)
+        conditions.append(func.ts_match_vq(Work.search_vector, query))
+    return conditions
+
+
+def _famous(words: str, beginning: str | None, limit: int) -> AnySelect:
+    """Return the works that have the words of a tsquery, the most read first, up to the limit.
+
+    A few are simply all that there are. Else the index is asked band by band of fame, and no
+    further once there are enough: it is read for about twice as many works as are taken, however
+    many match. Works that nobody has read yet are taken as they come.
     """
-    wanted = (
-        func.unnest(cast(list(words), ARRAY(Text))).table_valued("word").render_derived("wanted")
-    )
-    similar = (
-        select(SearchWord.word)
-        .where(
-            or_(
-                SearchWord.word.bool_op("%")(wanted.c.word),
-                func.dmetaphone(SearchWord.word) == func.nullif(func.dmetaphone(wanted.c.word), ""),
-            )
-        )
-        .order_by(
-            func.levenshtein(SearchWord.word, wanted.c.word),
-            func.similarity(SearchWord.word, wanted.c.word).desc(),
-        )
+    asked = func.to_tsquery(SEARCH_CONFIGURATION, words)
+    marks = [
+        " | ".join(f"'={digits}'" for digits in range(least, most + 1))
+        for least, most in FAME_BANDS
+    ]
+    band = func.unnest(cast(marks, ARRAY(Text))).table_valued("marks").render_derived("band")
+    in_band = asked.op("&&")(cast(band.c.marks, TSQUERY))
+    unread = asked.op("&&")(cast(literal(UNREAD, Text), TSQUERY))
+    read = (
+        _works_with(in_band, beginning)
+        .order_by(Work.popularity.desc(), Work.id.desc())
         .limit(limit)
-        .lateral("similar")
+        .lateral("read")
     )
-    statement = select(wanted.c.word, similar.c.word).join(similar, true())
-    return [(word, found) for word, found in await session.execute(statement)]
+    by_band = select(read).select_from(band.join(read, true()))
+    if "&" not in words:
+        return _first(limit, by_band, _works_with(unread, beginning))
+    few = _works_with(asked, beginning).limit(MAX_FEW + 1).cte("few").prefix_with("MATERIALIZED")
+    is_few = select(func.count() <= MAX_FEW).select_from(few).scalar_subquery()
+    return _first(
+        limit,
+        select(few).where(is_few),
+        by_band.where(~is_few),
+        _works_with(unread, beginning).where(~is_few),
+    )
+
+
+def _first(limit: int, *works: AnySelect) -> AnySelect:
+    return select(union_all(*works).subquery()).limit(limit)
+
+
+def _works_with(query: ColumnElement[Any], beginning: str | None) -> AnySelect:
+    condition = indexed_words().bool_op("@@")(query)
+    return select(*_work_columns()).where(*_conditions(condition, beginning))
 
 
 async def list_known_words(session: AsyncSession, *, words: Collection[str]) -> set[str]:
@@ -105,19 +263,29 @@ async def list_known_words(session: AsyncSession, *, words: Collection[str]) -> 
     return set(await session.scalars(select(SearchWord.word).where(SearchWord.word == any_(given))))
 
 
-async def list_fame(session: AsyncSession, *, queries: Sequence[str]) -> dict[str, int]:
-    """Return how much the works are read that tsqueries find; who finds nothing is left out."""
-    asked = (
-        func.unnest(cast(list(queries), ARRAY(Text))).table_valued("query").render_derived("asked")
+async def list_similar_words(
+    session: AsyncSession, *, words: Collection[str], limit: int
+) -> Sequence[tuple[str, str]]:
+    """Return pairs of a given word and a word of the catalogue that looks or sounds like it."""
+    wanted = (
+        func.unnest(cast(list(words), ARRAY(Text))).table_valued("word").render_derived("wanted")
     )
-    fame = (
-        select(func.sum(Work.popularity).label("popularity"))
-        .where(matches(asked.c.query))
-        .lateral("fame")
+    typed, known = wanted.c.word, SearchWord.word
+    similar = (
+        select(known)
+        .where(
+            or_(
+                known.bool_op("%")(typed),
+                func.dmetaphone(known) == func.nullif(func.dmetaphone(typed), ""),
+            ),
+            func.length(known).between(
+                func.length(typed) - LETTERS_LONGER_OR_SHORTER,
+                func.length(typed) + LETTERS_LONGER_OR_SHORTER,
+            ),
+        )
+        .order_by(func.levenshtein(known, typed), func.similarity(known, typed).desc(), known)
+        .limit(limit)
+        .lateral("similar")
     )
-    statement = (
-        select(asked.c.query, fame.c.popularity)
-        .join(fame, true())
-        .where(fame.c.popularity.is_not(None))
-    )
-    return dict((await session.execute(statement)).all())
+    statement = select(typed, similar.c.word).join(similar, true())
+    return [(word, found) for word, found in await session.execute(statement)]

@@ -3,13 +3,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.books.spelling import (
-    READINGS_OF_A_QUERY,
-    Reading,
+    Choice,
+    combine,
     count_wrong_letters,
     is_repairable,
-    read_words,
+    join_neighbours,
+    join_words,
+    leave_one_out,
+    one_letter_off,
+    read_word,
     split_in_two,
-    swap_neighbours,
 )
 
 WORDS = st.text("abcd", max_size=8)
@@ -40,54 +43,101 @@ def test_wrong_letters_are_counted_alike_from_both_sides(one: str, other: str) -
 
 
 @given(WORDS)
-def test_swapped_neighbours_are_one_wrong_letter(word: str) -> None:
-    assert all(count_wrong_letters(word, swap) <= 1 for swap in swap_neighbours(word))
-    assert len(swap_neighbours(word)) == max(0, len(word) - 1)
-
-
-def test_split_in_two_leaves_words_that_can_be_known() -> None:
-    assert split_in_two("starship") == [("sta", "rship"), ("star", "ship"), ("stars", "hip")]
-    assert split_in_two("space") == []
+def test_one_letter_off_are_all_that_are_one_wrong_letter_away(word: str) -> None:
+    others = one_letter_off(word)
+    assert word not in others
+    assert all(count_wrong_letters(word, other) == 1 for other in others)
+    assert {word + "q", "q" + word} <= others
 
 
 @pytest.mark.parametrize(
-    ("word", "expected"),
-    [("dune", True), ("it", False), ("1984", False), ("1q84", True), ("x" * 61, False)],
+    ("typed", "meant"),
+    [("дуна", "дюна"), ("οδυσεια", "οδυσσεια"), ("1q83", "1q8z"), ("中国史", "中国")],
+)
+def test_every_script_has_its_letters(typed: str, meant: str) -> None:
+    assert meant in one_letter_off(typed)
+
+
+def test_a_word_of_absurd_length_has_no_others() -> None:
+    assert one_letter_off("x" * 25) == set()
+
+
+def test_split_in_two_puts_a_space_everywhere() -> None:
+    assert split_in_two("ilay") == [("i", "lay"), ("il", "ay"), ("ila", "y")]
+
+
+def test_join_neighbours_leaves_each_space_out() -> None:
+    assert join_neighbours(["fire", "star", "ship"]) == ["firestar", "starship"]
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"), [("dune", True), ("1984", False), ("1q84", True), ("x" * 61, False)]
 )
 def test_is_repairable(word: str, expected: bool) -> None:  # noqa: FBT001 (a table's column)
     assert is_repairable(word) is expected
 
 
-def test_a_known_word_is_read_as_it_is_first() -> None:
-    readings = read_words(["dune", "x"], similar={"dune": ["dune", "dunes"]}, known=())
-    assert readings == [Reading(0, ("dune", "x")), Reading(2.5, ("dunes", "x"))]
+def test_a_known_word_is_itself_and_others_only_when_doubted() -> None:
+    assert read_word("dune", known={"dune", "dunes"}) == [Choice(0, ("dune",))]
+    assert read_word("dune", known={"dune", "dunes"}, doubted=True) == [
+        Choice(0, ("dune",)),
+        Choice(2.5, ("dunes",)),
+    ]
 
 
-def test_an_unknown_word_is_only_read_as_similar_ones() -> None:
-    readings = read_words(["dnue", "x"], similar={"dnue": ["tune"]}, known={"dune"})
-    assert readings == [Reading(1, ("dune", "x")), Reading(2.5, ("tune", "x"))]
+def test_a_number_is_what_it_is() -> None:
+    assert read_word("1984", known={"1985"}) == [Choice(0, ("1984",))]
 
 
-def test_a_word_with_too_many_wrong_letters_is_not_meant() -> None:
-    assert read_words(["dnue", "x"], similar={"dnue": ["diner"]}, known=()) == []
+def test_an_unknown_word_is_read_as_those_that_are_near() -> None:
+    assert read_word("dnue", known={"dune", "dnu", "diner"}, similar=["tune", "dune"]) == [
+        Choice(1, ("dnu",)),
+        Choice(1, ("dune",)),
+        Choice(2.5, ("tune",)),
+    ]
+
+
+def test_a_word_that_only_sounds_alike_is_less_likely() -> None:
+    assert read_word("kookoo", known=(), similar=["cuckoo"]) == [Choice(2.25, ("cuckoo",))]
+
+
+def test_a_word_that_has_nothing_in_common_is_not_meant() -> None:
+    assert read_word("ab", known=(), similar=["xyz"]) == []
 
 
 def test_a_wrong_first_letter_is_less_likely() -> None:
-    readings = read_words(["bune", "x"], similar={"bune": ["dune", "bone"]}, known=())
-    assert [reading.words[0] for reading in readings] == ["bone", "dune"]
+    choices = read_word("bune", known={"dune", "bone"})
+    assert choices == [Choice(1, ("bone",)), Choice(1.5, ("dune",))]
 
 
 def test_a_forgotten_space_is_put_back() -> None:
-    readings = read_words(["starship", "x"], similar={}, known={"star", "ship", "stars"})
-    assert readings == [Reading(1, ("star", "ship", "x"))]
+    assert read_word("oilay", known={"oi", "lay"}) == [Choice(1, ("oi", "lay"))]
+    assert read_word("starship", known={"star", "ship"}) == [Choice(1, ("star", "ship"))]
 
 
-def test_the_last_word_may_be_unfinished() -> None:
-    assert read_words(["hob"], similar={}, known=()) == [Reading(0, ("hob",))]
+def test_a_space_too_many_is_taken_out() -> None:
+    slots = [[Choice(0, ("hob",))], [Choice(0, ("bit",))], [Choice(0, ("x",))]]
+    ways = join_words(["hob", "bit", "x"], slots, {"bitx"})
+    assert ways == [slots, [slots[0], [Choice(1, ("bitx",))]]]
 
 
-def test_too_many_readings_are_cut_to_the_nearest() -> None:
-    similar = {word: [f"{word}{letter}" for letter in "abcdefghij"] for word in ("aaa", "bbb")}
-    readings = read_words(["aaa", "bbb", "aaa", "bbb", "x"], similar=similar, known=())
-    assert len(readings) == READINGS_OF_A_QUERY
-    assert readings == sorted(readings)
+def test_combinations_come_by_their_cost() -> None:
+    slots = [
+        [Choice(1, ("a",)), Choice(3, ("b", "c"))],
+        [Choice(0, ("x",), is_beginning=True), Choice(1, ("y",))],
+    ]
+    assert combine([slots], limit=3) == [
+        Choice(1, ("a", "x"), is_beginning=True),
+        Choice(2, ("a", "y")),
+        Choice(3, ("b", "c", "x"), is_beginning=True),
+    ]
+
+
+def test_a_word_without_choices_has_no_combinations() -> None:
+    assert combine([[[Choice(0, ("a",))], []]], limit=3) == []
+
+
+def test_each_word_can_be_left_out_at_a_price() -> None:
+    slots = [[Choice(0, ("a",))], [], [Choice(1, ("c",))]]
+    assert combine(leave_one_out(slots), limit=9) == [Choice(5, ("a", "c"))]
+    assert combine(leave_one_out([[Choice(0, ("a",))]]), limit=9) == []

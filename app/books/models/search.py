@@ -29,13 +29,14 @@ CREATE_SEARCH_FUNCTIONS = (
     "CREATE EXTENSION IF NOT EXISTS pg_trgm",
     "CREATE EXTENSION IF NOT EXISTS fuzzystrmatch",
     # One spelling for what readers take as the same: no case, no accents, no punctuation; "&" is
-    # "and", a possessive is one word, and so are initials ("J. R. R.", "J.R.R.", "JRR").
+    # "and", a possessive is one word, and so are initials ("J. R. R.", "J.R.R.", "JRR"). A sigma
+    # at the end of a word is one (lower() makes "ΟΔΟΣ" end in the other).
     r"""
     CREATE OR REPLACE FUNCTION search_fold(value text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE STRICT AS $$
       SELECT btrim(regexp_replace(regexp_replace(replace(translate(
           lower(public.unaccent('public.unaccent', normalize(value, NFKC))),
-        U&'''\2019\2018\02BC\00B4`', ''), '&', ' and '), '[\s!-/:-@[-`{-~]+', ' ', 'g'),
+        U&'\03C2''\2019\2018\02BC\00B4`', U&'\03C3'), '&', ' and '), '[\s!-/:-@[-`{-~]+', ' ', 'g'),
         '\m([a-z]) (?=[a-z]\M)', '\1', 'g'))
     $$
     """,
@@ -51,8 +52,26 @@ CREATE_SEARCH_FUNCTIONS = (
           || setweight(to_tsvector('pg_catalog.simple', search_fold(coalesce(subtitle, ''))), 'D')
     $$
     """,
+    # What is indexed of a work: its words, and a mark of its fame, which is the number of binary
+    # digits of its popularity. The index finds the famous among a word's many works at once.
+    """
+    CREATE OR REPLACE FUNCTION search_index(vector tsvector, popularity integer) RETURNS tsvector
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+      SELECT vector || array_to_tsvector(
+        ARRAY['=' || length(ltrim(greatest(popularity, 0)::bit(32)::text, '0'))])
+    $$
+    """,
+    # Blurbs are long and come last: folded word by word, which costs a fifth of search_fold.
+    """
+    CREATE OR REPLACE FUNCTION search_prose(value text) RETURNS tsvector
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE STRICT AS $$
+      SELECT to_tsvector('pg_catalog.simple', public.unaccent('public.unaccent', value))
+    $$
+    """,
 )
 DROP_SEARCH_FUNCTIONS = (
+    "DROP FUNCTION IF EXISTS search_index(tsvector, integer)",
+    "DROP FUNCTION IF EXISTS search_prose(text)",
     "DROP FUNCTION IF EXISTS search_document(text, text, text, text, text)",
     "DROP FUNCTION IF EXISTS search_fold(text)",
 )
@@ -64,7 +83,7 @@ CREATE_VOCABULARY_TRIGGER = (
     BEGIN
       INSERT INTO search_words (word)
       SELECT DISTINCT lexeme FROM changed, unnest(changed.search_vector)
-      WHERE lexeme !~ '^[0-9]+$' AND length(lexeme) BETWEEN 3 AND 60
+      WHERE lexeme !~ '^[0-9]+$' AND length(lexeme) <= 60
       ORDER BY lexeme
       ON CONFLICT DO NOTHING;
       RETURN NULL;

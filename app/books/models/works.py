@@ -141,7 +141,12 @@ class Work(CreatedAt, Base):
 
     __tablename__ = "works"
     __table_args__ = (
-        Index("ix_works_search_vector", "search_vector", postgresql_using="gin"),
+        Index(
+            "ix_works_search",
+            text("search_index(search_vector, popularity)"),
+            postgresql_using="gin",
+        ),
+        Index("ix_works_description", text("search_prose(description)"), postgresql_using="gin"),
         Index("ix_works_popularity", "popularity", "id"),
         Index("ix_works_genre_popularity", "genre_id", "popularity", "id"),
         Index("ix_works_title", "folded_title", "id"),

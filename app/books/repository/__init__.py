@@ -12,7 +12,13 @@ from app.books.repository.books import (
     restore_book,
     update_book,
 )
-from app.books.repository.filters import SEARCH_CONFIGURATION, BookFilter, among, matches
+from app.books.repository.filters import (
+    SEARCH_CONFIGURATION,
+    BookFilter,
+    among,
+    indexed_words,
+    matches,
+)
 from app.books.repository.genres import (
     GENRES_BY_NAME,
     find_genre_id,
@@ -57,6 +63,7 @@ __all__ = [
     "find_book",
     "find_book_id",
     "find_genre_id",
+    "indexed_words",
     "insert_book",
     "insert_genre",
     "list_all_genres",

@@ -63,9 +63,14 @@ def has_words(column: InstrumentedAttribute[Any], query: str) -> ColumnElement[b
     return words.bool_op("@@")(func.to_tsquery(SEARCH_CONFIGURATION, query))
 
 
-def matches(query: str | ColumnElement[str]) -> ColumnElement[bool]:
+def indexed_words() -> ColumnElement[Any]:
+    """Return what the search's index has of a work: its words and the mark of its fame."""
+    return func.search_index(Work.search_vector, Work.popularity)
+
+
+def matches(query: str) -> ColumnElement[bool]:
     """Return the condition that a work has what the tsquery asks for."""
-    return Work.search_vector.bool_op("@@")(func.to_tsquery(SEARCH_CONFIGURATION, query))
+    return indexed_words().bool_op("@@")(func.to_tsquery(SEARCH_CONFIGURATION, query))
 
 
 def _by_publisher(publisher_id: int) -> ColumnElement[bool]:

@@ -4,6 +4,7 @@ from app.books import models as book_models
 from app.books.cover_router import media_router
 from app.books.cover_router import router as uploads_router
 from app.books.jobs import reprice_books_of_the_day
+from app.books.names_router import router as names_router
 from app.books.picks_router import admin_router as admin_picks_router
 from app.books.picks_router import router as picks_router
 from app.books.router import genres_router
@@ -62,6 +63,7 @@ API_ROUTERS = (
     admin_works_router,
     picks_router,
     admin_picks_router,
+    names_router,
     cart_router,
     orders_router,
     admin_orders_router,

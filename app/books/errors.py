@@ -87,6 +87,30 @@ class StaffPickNotFoundError(AppError):
     detail = "This work is no staff pick."
 
 
+class NamedNotFoundError(AppError):
+    """No such contributor, series or publisher; ``items`` says which of several."""
+
+    status: ClassVar[int] = 404
+    code: ClassVar[str] = "NAME_NOT_FOUND"
+    detail = "There is nobody and nothing with this number."
+
+
+class NameConflictError(AppError):
+    """Another contributor, series or publisher has the name."""
+
+    status: ClassVar[int] = 409
+    code: ClassVar[str] = "NAME_CONFLICT"
+    detail = "Another one has this name. If they are the same, merge them."
+
+
+class NameMergedWithItselfError(AppError):
+    """Somebody or something was to be merged into itself."""
+
+    status: ClassVar[int] = 409
+    code: ClassVar[str] = "NAME_MERGED_WITH_ITSELF"
+    detail = "Nothing can be merged into itself."
+
+
 class CoverNotFoundError(AppError):
     """No uploaded cover has this address."""
 

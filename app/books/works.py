@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Sequence
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.books import repository, works_repository
+from app.books.author_lines import author_line
 from app.books.codes import ContributorRole
 from app.books.errors import (
     EditionNotOfWorkError,
@@ -206,7 +207,7 @@ async def _unite_people(
     )
     authors = [person.name for person in people if person.role is ContributorRole.AUTHOR]
     before = sum(row.work_id == work.id and row.role is ContributorRole.AUTHOR for row in rows)
-    return {"author": ", ".join(authors)} if len(authors) > before else {}
+    return {"author": author_line(authors)} if len(authors) > before else {}
 
 
 async def _unite_series(

@@ -29,6 +29,7 @@ from app.books.work_schemas import (
     WorkEditionRead,
     WorkRead,
 )
+from app.core.findings import SHOWN, Finding
 
 FILLED = (
     "subtitle",
@@ -91,6 +92,18 @@ async def get_work(session: AsyncSession, *, work_id: int, is_staff: bool = Fals
 async def find_successor(session: AsyncSession, *, work_id: int) -> int | None:
     """Return the work that a work which is gone was merged into."""
     return await works_repository.find_successor(session, work_id)
+
+
+async def find_empty(session: AsyncSession) -> list[Finding]:
+    """Return the works that have lost their last edition."""
+    return [
+        Finding(
+            invariant="every work has an edition",
+            subject=f"work {work.id}",
+            detail=f"no book is an edition of {work.title!r}",
+        )
+        for work in await works_repository.list_works_without_books(session, limit=SHOWN)
+    ]
 
 
 async def merge_works(

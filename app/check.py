@@ -1,6 +1,7 @@
 """Asks every domain whether its data keep their promises: ``bookstore check``."""
 
 from app.books.stock import find_unbalanced
+from app.books.works import find_empty
 from app.core.clock import utc_now
 from app.core.findings import Finding
 from app.db.session import snapshot_scope
@@ -13,6 +14,7 @@ async def check() -> list[Finding]:
     async with snapshot_scope() as session:
         return [
             *await find_unbalanced(session),
+            *await find_empty(session),
             *await find_breaches(session, now=utc_now()),
             *await find_repeated(session),
         ]

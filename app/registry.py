@@ -8,6 +8,7 @@ from app.books.export_router import router as admin_exports_router
 from app.books.imports.jobs import fail_lost_imports, prune_import_files, run_import
 from app.books.imports.router import router as imports_router
 from app.books.jobs import reprice_books_of_the_day
+from app.books.names_router import router as names_router
 from app.books.picks_router import admin_router as admin_picks_router
 from app.books.picks_router import router as picks_router
 from app.books.router import genres_router
@@ -69,6 +70,7 @@ API_ROUTERS = (
     picks_router,
     admin_picks_router,
     imports_router,
+    names_router,
     cart_router,
     orders_router,
     admin_orders_router,

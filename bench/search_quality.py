@@ -19,7 +19,8 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from app.books.importers.run import import_csv
 from app.books.importers.sorting import ImportOptions
-from app.books.queries import BookQuery, BookSummary
+from app.books.queries import BookQuery
+from app.books.schemas import BookSummary
 from app.books.service import list_books
 from app.db.embedded import EmbeddedPostgres
 from app.db.session import dispose_engine, session_scope, use_database

@@ -119,6 +119,22 @@ class SubjectNotFoundError(AppError):
     detail = "There is no such subject."
 
 
+class NameConflictError(AppError):
+    """Another contributor, series or publisher has the name."""
+
+    status: ClassVar[int] = 409
+    code: ClassVar[str] = "NAME_CONFLICT"
+    detail = "Another one has this name. If they are the same, merge them."
+
+
+class NameMergedWithItselfError(AppError):
+    """Somebody or something was to be merged into itself."""
+
+    status: ClassVar[int] = 409
+    code: ClassVar[str] = "NAME_MERGED_WITH_ITSELF"
+    detail = "Nothing can be merged into itself."
+
+
 class CoverNotFoundError(AppError):
     """No uploaded cover has this address."""
 

@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, computed_field, field_v
 from app.books.availability import Availability, TradeFacts, describe_availability
 from app.books.catalogue_schemas import SeriesOfBook, SeriesSummary, SubjectOfBook
 from app.books.codes import BookFormat, ContributorRole, DatePrecision
+from app.books.models import SubjectScheme
 from app.books.queries import BookSort, FacetName
 from app.books.slugs import book_address, make_slug
 from app.core.clock import utc_now
@@ -19,6 +20,8 @@ from app.core.schemas import EmptyAsNone, Id, OneLine, Price, ReadModel, Text, W
 
 MAX_QUANTITY = 1_000_000
 MAX_WEIGHT = 1_000_000
+MAX_LISTED = 100
+"""Contributors, subjects or series of one work."""
 
 SmallNumber = Annotated[int, Field(ge=1, le=2**15 - 1)]
 """Pages, minutes, millimetres."""
@@ -274,7 +277,55 @@ class BookDetails(WriteModel):
     table_of_contents: Prose | None = None
 
 
-class BookCreate(BookDetails):
+class ContributorWrite(WriteModel):
+    """Who did what for a work."""
+
+    name: Annotated[Line, Field(examples=["Quint Buchholz"])]
+    role: ContributorRole = ContributorRole.AUTHOR
+
+
+class SubjectWrite(WriteModel):
+    """What a work is about: a code of a scheme."""
+
+    scheme: SubjectScheme
+    code: Annotated[
+        str, Field(pattern=r"^[A-Z0-9][A-Z0-9-]*$", max_length=20, examples=["FBC", "1DDU-GB-E"])
+    ]
+    is_main: bool = False
+
+
+class SeriesWrite(WriteModel):
+    """A series that a work is in, and its number there."""
+
+    title: Line
+    number: Annotated[Text, Field(min_length=1, max_length=20)] | None = None
+
+
+class BookLists(WriteModel):
+    """What may be told about a book's work in full. Each list replaces what was there."""
+
+    contributors: Annotated[
+        list[ContributorWrite] | None,
+        Field(
+            min_length=1,
+            max_length=MAX_LISTED,
+            description="As on the title page. Wins over `author`, which becomes its authors.",
+        ),
+    ] = None
+    subjects: Annotated[
+        list[SubjectWrite] | None,
+        Field(max_length=MAX_LISTED, description="Codes of Thema, BISAC or BIC."),
+    ] = None
+    series_list: Annotated[
+        list[SeriesWrite] | None,
+        Field(
+            max_length=MAX_LISTED,
+            description="The first wins over `series` and `series_number`.",
+        ),
+    ] = None
+
+
+class BookCreate(BookDetails, BookLists):
     """A new book. Several authors are separated by ``|`` or ``;``."""
 
     title: Annotated[Line, Field(examples=["Pride and Prejudice"])]
@@ -283,7 +334,7 @@ class BookCreate(BookDetails):
     format: BookFormat = BookFormat.PAPERBACK
 
 
-class BookUpdate(BookDetails):
+class BookUpdate(BookDetails, BookLists):
     """Changes to a book: what is not sent stays, null clears what may be missing."""
 
     title: Line | None = None
@@ -291,7 +342,7 @@ class BookUpdate(BookDetails):
     price: Price | None = None
     format: BookFormat | None = None
 
-    @field_validator("title", "author", "price", "format")
+    @field_validator("title", "author", "price", "format", "contributors")
     @classmethod
     def _refuse_null(cls, value: object) -> object:
         if value is None:

@@ -12,7 +12,8 @@ from typing import Any
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.books import catalogue, listing, repository, stock
+from app.books import assignments, catalogue, listing, repository, stock
+from app.books.assignments import Lists
 from app.books.availability import SalesRule
 from app.books.codes import DatePrecision
 from app.books.errors import (
@@ -152,18 +153,17 @@ async def create_book(session: AsyncSession, *, book: BookCreate, currency: str)
         IsbnConflictError: another book has it.
         GenreNotFoundError: no such genre.
     """
-    work_values, book_values = _columns(book.model_dump())
+    fields, lists = assignments.split_lists(book, exclude_unset=False)
+    work_values, book_values = _columns(fields)
     book_values["currency"] = currency
     async with _explained_conflicts(session):
         await _name_publishers(session, book_values)
-        book_id = await _restore(session, work_values, book_values)
+        book_id = await _restore(session, work_values, book_values, lists)
         if book_id is None:
             work_id, book_id = await repository.insert_book(
                 session, work=work_values, book=book_values
             )
-            names = contributor_names(book.author)
-            await repository.set_authors(session, work_id=work_id, names=names)
-            await repository.set_first_series(session, work_ids=[work_id])
+            await _tell_all(session, work_id, work_values, lists)
     return await get_book(session, book_id=book_id, is_staff=True)
 
 
@@ -176,10 +176,11 @@ async def update_book(session: AsyncSession, *, book_id: int, change: BookUpdate
         IsbnConflictError: another book has it.
         GenreNotFoundError: no such genre.
     """
-    work_values, book_values = _columns(change.model_dump(exclude_unset=True))
+    fields, lists = assignments.split_lists(change, exclude_unset=True)
+    work_values, book_values = _columns(fields)
     async with _explained_conflicts(session):
         await _name_publishers(session, book_values)
-        await _update(session, book_id, work_values, book_values)
+        await _update(session, book_id, work_values, book_values, lists)
     return await get_book(session, book_id=book_id, is_staff=True)
 
 
@@ -292,28 +293,40 @@ def _columns(fields: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]
 
 
 async def _restore(
-    session: AsyncSession, work: Mapping[str, Any], book: Mapping[str, Any]
+    session: AsyncSession, work: Mapping[str, Any], book: Mapping[str, Any], lists: Lists
 ) -> int | None:
     """Sell a deleted book with this ISBN again and return its id, if there is one."""
     if book["isbn"] is None:
         return None
     book_id = await repository.restore_book(session, isbn=book["isbn"])
     if book_id is not None:
-        await _update(session, book_id, work, book)
+        await _update(session, book_id, work, book, lists)
     return book_id
 
 
 async def _update(
-    session: AsyncSession, book_id: int, work: Mapping[str, Any], book: Mapping[str, Any]
+    session: AsyncSession,
+    book_id: int,
+    work: Mapping[str, Any],
+    book: Mapping[str, Any],
+    lists: Lists,
 ) -> None:
     work_id = await repository.update_book(session, book_id=book_id, work=work, book=book)
     if work_id is None:
         raise BookNotFoundError
-    if "author" in work:
+    await _tell_all(session, work_id, work, lists)
+
+
+async def _tell_all(
+    session: AsyncSession, work_id: int, work: Mapping[str, Any], lists: Lists
+) -> None:
+    """Write down the people, series and subjects that a work's lines and lists tell of."""
+    if "author" in work and "contributors" not in lists:
         names = contributor_names(work["author"])
         await repository.set_authors(session, work_id=work_id, names=names)
     if not work.keys().isdisjoint({"series", "series_number"}):
         await repository.set_first_series(session, work_ids=[work_id])
+    await assignments.assign(session, work_id=work_id, lists=lists)
 
 
 async def _name_publishers(session: AsyncSession, book: dict[str, Any]) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Sequence
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.books import repository, works_repository
+from app.books.author_lines import author_line
 from app.books.codes import ContributorRole
 from app.books.errors import (
     EditionNotOfWorkError,
@@ -27,6 +28,7 @@ from app.books.work_schemas import (
     WorkEditionRead,
     WorkRead,
 )
+from app.core.findings import SHOWN, Finding
 from app.core.keyset import AnyRow
 
 FILLED = (
@@ -90,6 +92,18 @@ async def get_work(session: AsyncSession, *, work_id: int, is_staff: bool = Fals
 async def find_successor(session: AsyncSession, *, work_id: int) -> int | None:
     """Return the work that a work which is gone was merged into."""
     return await works_repository.find_successor(session, work_id)
+
+
+async def find_empty(session: AsyncSession) -> list[Finding]:
+    """Return the works that have lost their last edition."""
+    return [
+        Finding(
+            invariant="every work has an edition",
+            subject=f"work {work.id}",
+            detail=f"no book is an edition of {work.title!r}",
+        )
+        for work in await works_repository.list_works_without_books(session, limit=SHOWN)
+    ]
 
 
 async def merge_works(
@@ -206,7 +220,7 @@ async def _unite_people(
     )
     authors = [person.name for person in people if person.role is ContributorRole.AUTHOR]
     before = sum(row.work_id == work.id and row.role is ContributorRole.AUTHOR for row in rows)
-    return {"author": ", ".join(authors)} if len(authors) > before else {}
+    return {"author": author_line(authors)} if len(authors) > before else {}
 
 
 async def _unite_series(

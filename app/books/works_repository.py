@@ -347,6 +347,17 @@ async def replace_picks(
     await session.execute(insert(StaffPick).values(**pick))
 
 
+async def list_works_without_books(session: AsyncSession, *, limit: int) -> Sequence[AnyRow]:
+    """Return works that have no edition, sold or not."""
+    statement = (
+        select(Work.id, Work.title)
+        .where(~select(Book.id).where(Book.work_id == Work.id).exists())
+        .order_by(Work.id)
+        .limit(limit)
+    )
+    return (await session.execute(statement)).all()
+
+
 async def delete_works(session: AsyncSession, *, work_ids: Collection[int]) -> None:
     """Forget works, which have no books any more."""
     await session.execute(delete(Work).where(among(Work.id, work_ids)))

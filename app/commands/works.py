@@ -20,6 +20,9 @@ from app.db.session import dispose_engine, session_scope
 
 app = typer.Typer(help="Works and their editions.", no_args_is_help=True, add_completion=False)
 
+ISBN_DIGITS = 13
+"""However narrow the terminal, they are shown whole, to be copied."""
+
 WorkId = Annotated[
     int, typer.Argument(min=1, max=MAX_ID, help="The work's number, as books and works show it.")
 ]
@@ -123,6 +126,7 @@ def _print_work(work: WorkRead) -> None:
     """Print a work in a line and its editions in a table."""
     out.print(visible(f"Work {work.id}: {work.title}, by {work.author}"), markup=False)
     table = Table("book", "ISBN", "format", "publisher", "year", "price", "availability")
+    table.columns[1].min_width = ISBN_DIGITS
     for edition in work.editions:
         table.add_row(
             str(edition.id),

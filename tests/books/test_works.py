@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 from httpx import AsyncClient
-from sqlalchemy import func, insert, select, text, update
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy import event, func, insert, select, text, update
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
-from app.books import service, works
+from app.books import picks, service, works
 from app.books.errors import (
     EditionNotOfWorkError,
     WorkMergedWithItselfError,
@@ -32,6 +32,8 @@ from app.books.models import (
     WorkSubject,
 )
 from app.books.schemas import BookCreate, BookRead
+from app.core.findings import Finding
+from app.core.pagination import PageQuery
 from app.core.security import Role
 from tests.factories import bearer, make_book, make_user, withdraw_book
 
@@ -347,3 +349,44 @@ async def test_what_readers_keep_follows_a_book_into_its_new_work(
     assert [(item["book_id"], item["book"]["title"]) for item in wished] == [(book.id, "Emma")]
     cart = (await client.get("/api/v1/cart", headers=headers)).json()
     assert [item["book"]["author"] for item in cart["items"]] == ["Jane Austen"]
+
+
+async def test_works_without_an_edition_are_found(db_session: AsyncSession) -> None:
+    book = await make_book(db_session)
+    await withdraw_book(db_session, book)
+    assert await works.find_empty(db_session) == []
+    statement = insert(Work).values(title="Emma", author="Jane Austen").returning(Work.id)
+    work_id = (await db_session.scalars(statement)).one()
+    assert await works.find_empty(db_session) == [
+        Finding(
+            invariant="every work has an edition",
+            subject=f"work {work_id}",
+            detail="no book is an edition of 'Emma'",
+        )
+    ]
+
+
+async def test_works_and_picks_need_as_many_statements_for_one_row_as_for_many(
+    test_engine: AsyncEngine, db_session: AsyncSession
+) -> None:
+    statements: list[str] = []
+
+    def remember(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
+        statements.append(statement)
+
+    book = await make_book(db_session)
+    counts = {}
+    for more in (0, 9, 91):
+        for _ in range(more):
+            await add_edition(db_session, book.work_id)
+            other = (await make_book(db_session)).work_id
+            db_session.add(StaffPick(work_id=other, note="Good.", picked_by="Nora"))
+        await db_session.commit()
+        event.listen(test_engine.sync_engine, "before_cursor_execute", remember)
+        statements.clear()
+        work = await works.get_work(db_session, work_id=book.work_id)
+        listed = await picks.list_picks(db_session, query=PageQuery(size=100))
+        event.remove(test_engine.sync_engine, "before_cursor_execute", remember)
+        counts[len(work.editions), work.edition_count, len(listed.items)] = len(statements)
+    assert list(counts) == [(1, 1, 0), (10, 10, 9), (100, 101, 100)]
+    assert len(set(counts.values())) == 1

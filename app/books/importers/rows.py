@@ -10,6 +10,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import Field, ValidationError
 from pydantic_core import ErrorDetails
 
+from app.books.author_lines import author_line
 from app.books.importers import repair
 from app.books.importers.cells import split_list
 from app.books.importers.columns import BookField, ColumnPlan
@@ -26,11 +27,9 @@ People = Mapping[ContributorRole, tuple[str, ...]]
 """Who made a work: names by role, in the order of the title page."""
 
 MAX_POPULARITY = 2**31 - 1
-MAX_LINE_CHARACTERS = 500
 MAX_REFERENCE_CHARACTERS = 80
 PLACEHOLDER_COVER = "nophoto"
 GENRE_SEPARATORS = "|;"
-OTHERS = " and others"
 
 PEOPLE = {
     ContributorRole.AUTHOR: BookField.AUTHORS,
@@ -133,11 +132,7 @@ class ImportedBook(BookDetails):
         """The authors as readers see them, in one line."""
         if self.author_line is not None:
             return self.author_line
-        line = ", ".join(self.authors)
-        if len(line) > MAX_LINE_CHARACTERS:
-            shown = line[: MAX_LINE_CHARACTERS - len(OTHERS)].rpartition(", ")[0]
-            line = f"{shown}{OTHERS}"
-        return line or None
+        return author_line(self.authors) or None
 
     @property
     def first_name(self) -> str | None:

@@ -17,7 +17,7 @@ from starlette.responses import HTMLResponse
 from app.books.cover_images import cover_sources, parse_cover_url
 from app.books.covers import draw_cover
 from app.books.isbn import format_isbn
-from app.books.schemas import BookSummary
+from app.books.schemas import BookSummary, FacetValue
 from app.core.config import get_settings
 from app.core.countries import country_name
 from app.core.csrf import set_csrf_cookie
@@ -73,6 +73,11 @@ def stock_sentence(book: BookSummary) -> str:
     return "In stock"
 
 
+def counted(value: FacetValue) -> str:
+    """Return how many books a value has: "12", or "1,000+" where there are more."""
+    return f"{value.count:,}{'' if value.count_is_exact else '+'}"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Shop:
     """What templates know of the settings, which hold secrets too."""
@@ -112,6 +117,7 @@ def environment() -> Environment:
     )
     made.globals.update(shop=shop, static=static_url)
     made.filters.update(
+        counted=counted,
         cover=cover,
         day=day,
         country=country,

@@ -1,6 +1,6 @@
 """Home, browse, search and the book's page."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated
 from urllib.parse import urlencode
 
@@ -9,8 +9,8 @@ from starlette.responses import RedirectResponse, Response
 
 from app.books import picks, service
 from app.books.isbn import looks_like_isbn
-from app.books.queries import BookQuery
-from app.books.schemas import BookPage, BookRead
+from app.books.queries import BookQuery, FacetName
+from app.books.schemas import BookPage, BookRead, FacetValue
 from app.core.deps import DbSession
 from app.core.pagination import PageQuery
 from app.core.schemas import Id
@@ -18,6 +18,16 @@ from app.storefront.context import Page
 from app.storefront.templating import render
 
 router = APIRouter()
+
+FILTERS = {
+    FacetName.FORMAT: "Format",
+    FacetName.LANGUAGE: "Language",
+    FacetName.IN_STOCK: "Stock",
+}
+"""What the page offers to choose by, besides the shelves."""
+
+PLACES = {"page", "cursor"}
+"""The parameters that say where in a list one is."""
 
 SORTS = {
     "relevance": "Best match",
@@ -41,32 +51,39 @@ async def browse(
     request: Request, session: DbSession, page: Page, query: Annotated[BookQuery, Query()]
 ) -> Response:
     """Every book, or those that a search finds; an ISBN leads straight to its book."""
-    books = await service.list_books(session, query=query)
+    counted = query.model_copy(update={"facets": [FacetName.GENRE, *FILTERS]})
+    books = await service.list_books(session, query=counted)
     if query.q and looks_like_isbn(query.q) and len(books.items) == 1:
         return RedirectResponse(books.items[0].url, 303)
-    genres = await service.list_genres(session)
-    names = {genre.id: genre.name for genre in genres}
+    facets = books.facets or {}
+    genres = sorted(facets[FacetName.GENRE], key=lambda value: value.label.casefold())
     link = _link_builder(request)
     return render(
         request,
         "books.html",
         page=page,
         books=books,
-        genres=genres,
-        genre_id=query.genre_id,
+        genres=[(value, link(genre=None, **value.parameters)) for value in genres],
+        all_genres=link(genre_id=None, genre=None),
+        is_any_genre=not any(value.is_selected for value in genres),
+        filters=[
+            (label, [(value, _toggle(query, link, facet, value)) for value in facets[facet]])
+            for facet, label in FILTERS.items()
+            if len(facets[facet]) > 1 or any(value.is_selected for value in facets[facet])
+        ],
         query=query.q or "",
         corrected=books.corrected_query,
-        heading=_heading(query, names),
+        heading=_heading(query, genres),
         count_sentence=_count_sentence(books),
         sorts={value: label for value, label in SORTS.items() if query.q or value != "relevance"},
         sort=query.sort or ("relevance" if query.q else "bestselling"),
-        kept={
-            name: value
-            for name, value in request.query_params.items()
-            if name not in {"sort", "sort_dir", "page"} and value
-        },
-        page_link=lambda number: link(page=number),
-        genre_link=lambda genre_id: link(genre_id=genre_id, page=None),
+        kept=[
+            (name, value)
+            for name, value in request.query_params.multi_items()
+            if name not in {"sort", "sort_dir", *PLACES} and value
+        ],
+        is_numbered=query.cursor is None,
+        page_link=lambda cursor: link(cursor=cursor),
     )
 
 
@@ -105,22 +122,37 @@ def _lead_to(book: BookRead, request: Request) -> Response:
 
 
 def _link_builder(request: Request) -> Callable[..., str]:
-    """Return a function that gives this page's address with some parameters changed."""
+    """Return a function that gives this page's address with some parameters changed.
 
-    def link(**changes: object) -> str:
-        parameters = {**request.query_params, **changes}
-        kept = {name: value for name, value in parameters.items() if value not in {None, ""}}
-        return f"{request.url.path}?{urlencode(kept)}" if kept else request.url.path
+    It begins at the list's first page, if no cursor is among the changes.
+    """
+
+    def link(**changes: str | list[str] | None) -> str:
+        kept = [
+            (name, value)
+            for name, value in request.query_params.multi_items()
+            if value and name not in {*PLACES, *changes}
+        ]
+        changed = {name: value for name, value in changes.items() if value}
+        parameters = urlencode([*kept, *changed.items()], doseq=True)
+        return f"{request.url.path}?{parameters}" if parameters else request.url.path
 
     return link
 
 
-def _heading(query: BookQuery, genre_names: dict[int, str]) -> str:
+def _toggle(query: BookQuery, link: Callable[..., str], facet: FacetName, value: FacetValue) -> str:
+    """Return the address with one value of a filter more, or less."""
+    chosen = {FacetName.FORMAT: query.format, FacetName.LANGUAGE: query.language}.get(facet)
+    others = [item for item in chosen or () if item != value.value]
+    return link(**{facet.value: others if value.is_selected else [*others, value.value]})
+
+
+def _heading(query: BookQuery, genres: Sequence[FacetValue]) -> str:
     if query.q:
         return f"“{query.q}”"
     if query.author:
         return f"Books by {query.author}"
-    return genre_names.get(query.genre_id or 0, "All books")
+    return next((genre.label for genre in genres if genre.is_selected), "All books")
 
 
 def _count_sentence(books: BookPage) -> str:

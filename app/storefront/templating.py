@@ -17,6 +17,7 @@ from starlette.responses import HTMLResponse
 from app.books.cover_images import cover_sources, parse_cover_url
 from app.books.covers import draw_cover
 from app.books.isbn import format_isbn
+from app.books.schemas import FacetValue
 from app.books.slugs import book_address
 from app.core.config import get_settings
 from app.core.countries import country_name
@@ -63,6 +64,11 @@ def language_name(code: str) -> str:
     return named_language(code, get_settings().locale)
 
 
+def counted(value: FacetValue) -> str:
+    """Return how many books a value has: "12", or "1,000+" where there are more."""
+    return f"{value.count:,}{'' if value.count_is_exact else '+'}"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Shop:
     """What templates know of the settings, which hold secrets too."""
@@ -102,6 +108,7 @@ def environment() -> Environment:
     )
     made.globals.update(shop=shop, static=static_url, book_address=book_address)
     made.filters.update(
+        counted=counted,
         cover=cover,
         day=day,
         country=country,

@@ -89,10 +89,50 @@ async def test_browse_sort_and_page(browser: Browser, db_session: AsyncSession) 
         await make_book(db_session, title=f"Volume {number:02}", price=f"{number + 1}.00")
     first = await browser.go("/books?sort=price")
     assert first.text.index("Volume 00") < first.text.index("Volume 01")
-    assert 'rel="next" href="/books?sort=price&amp;page=2"' in first.text
-    second = await browser.go("/books?sort=price&page=2")
+    assert "Page 1 of 2" in first.text
+    second = await browser.go(next_page(first.text))
     assert "Volume 24" in second.text
     assert "Volume 00" not in second.text
+    assert 'rel="next"' not in second.text
+    (back,) = re.findall(r'rel="prev" href="([^"]+)"', second.text)
+    again = await browser.go(unescape(back))
+    assert "Volume 24" not in again.text
+    assert "Volume 00" in again.text
+    assert "Volume 24" in (await browser.go("/books?sort=price&page=2")).text
+    wrong = await browser.go("/books?cursor=wrong")
+    assert wrong.status_code == 422
+
+
+def next_page(page: str) -> str:
+    (address,) = re.findall(r'rel="next" href="([^"]+)"', page)
+    return unescape(address)
+
+
+async def test_what_is_chosen_stays_from_page_to_page(
+    browser: Browser, db_session: AsyncSession
+) -> None:
+    for number in range(25):
+        await make_book(db_session, title=f"Volume {number:02}")
+    other = await make_book(db_session, title="Elsewhere", copies=0)
+    await db_session.execute(
+        update(Book).where(Book.id == other.id).values(format="e-book", language="fr")
+    )
+    everything = await browser.go("/books")
+    assert '<a href="/books?format=e-book">E-book <small>1</small></a>' in everything.text
+    assert 'aria-label="Language"' not in everything.text
+    chosen = await browser.go("/books?format=paperback&sort=title")
+    assert (
+        '<a href="/books?sort=title" aria-current="true">Paperback <small>25</small></a>'
+        in chosen.text
+    )
+    both = "/books?sort=title&amp;format=paperback&amp;format=e-book"
+    assert f'<a href="{both}">E-book <small>1</small></a>' in chosen.text
+    assert "Elsewhere" not in chosen.text
+    second = await browser.go(next_page(chosen.text))
+    assert "Volume 24" in second.text
+    assert 'name="format" value="paperback"' in second.text
+    assert 'name="cursor"' not in second.text
+    assert "Elsewhere" in (await browser.go(unescape(both))).text
 
 
 async def test_search_repairs_the_spelling_and_says_so(

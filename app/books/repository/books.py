@@ -23,6 +23,8 @@ from app.books.repository.lists import summaries
 from app.books.trade_facts import AVAILABILITY, SALES_RIGHTS
 from app.core.keyset import AnyRow
 
+MAX_EDITIONS = 100
+
 
 async def find_book(
     session: AsyncSession, book_id: int, *, with_unpriced: bool = False
@@ -83,7 +85,7 @@ async def list_contributors_of_work(session: AsyncSession, *, work_id: int) -> S
 async def list_editions(
     session: AsyncSession, *, work_id: int, except_book_id: int
 ) -> Sequence[AnyRow]:
-    """Return the work's other books that are sold, the cheapest first."""
+    """Return the work's other books that are sold, the cheapest first, at most a hundred."""
     statement = (
         select(
             Book.id,
@@ -97,6 +99,7 @@ async def list_editions(
         .join(Stock)
         .where(Book.work_id == work_id, Book.id != except_book_id, Book.is_sold)
         .order_by(Book.price, Book.id)
+        .limit(MAX_EDITIONS)
     )
     return (await session.execute(statement)).all()
 

@@ -1,0 +1,338 @@
+"""Every list of the shop: none without end, and none that asks the database more for more rows."""
+
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from typing import Any
+
+from fastapi.routing import APIRoute
+from httpx import AsyncClient
+from sqlalchemy import Integer, bindparam, event, text
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+
+from app.core.clock import utc_now
+from app.core.config import get_settings
+from app.core.pagination import MAX_OFFSET
+from app.core.security import Role
+from app.main import app
+from app.registry import PAGE_ROUTERS
+from app.users.deps import SESSION
+from app.users.sessions import start_session
+from tests.factories import bearer, make_user
+
+MAX_SIZE = 100
+
+LISTS: Mapping[str, tuple[str, ...]] = {
+    "/api/v1/admin/orders": ("?limit=100",),
+    "/api/v1/books": (
+        "?size=100",
+        "?size=100&q=volume",
+        "?size=100&sort=date&subject=A&series_id={series}",
+        "?size=100&facets=genre,format,language,subject,publisher,price,in_stock,rating,decade",
+        "?size=100&q=volume&facets=genre&genre_id={genre}",
+    ),
+    "/api/v1/contributors": ("?size=100", "?size=100&q=person"),
+    "/api/v1/genres": ("?limit=100",),
+    "/api/v1/orders": ("?limit=100",),
+    "/api/v1/prebooks": ("?limit=100",),
+    "/api/v1/publishers": ("?size=100", "?size=100&q=house"),
+    "/api/v1/series": ("?size=100", "?size=100&q=saga"),
+    "/api/v1/subjects": ("?size=100", "?size=100&parent=A", "?size=100&q=topic"),
+    "/api/v1/wishlist": ("?limit=100",),
+}
+"""How each list of the API is asked for in the test of its statements."""
+
+OTHERS: Mapping[str, tuple[str, ...]] = {
+    "/": ("",),
+    "/books": ("", "?q=volume", "?size=100&genre_id={genre}"),
+    "/books/{book_id}": ("",),
+    "/orders": ("",),
+    "/api/v1/books/{book_id}": ("",),
+    "/api/v1/cart": ("",),
+    "/api/v1/series/{series_id}": ("?size=100",),
+    "/api/v1/subjects/{scheme}/{code}": ("",),
+}
+"""Pages, and single things that have lists in them; asked for as well."""
+
+PAGES_WITHOUT_LISTS = {
+    "/sign-in": "a form",
+    "/sign-up": "a form",
+    "/cart": "the basket, as /api/v1/cart",
+    "/checkout": "the basket, as /api/v1/cart",
+    "/orders/{order_id}": "one order",
+    "/media/covers/{digest}/{name}": "a file",
+}
+
+SHORT_ANSWERS = {
+    "/health/ready",
+    "/api/v1/contributors/{contributor_id}",
+    "/api/v1/orders/{order_id}",
+}
+"""Single things whose lists are loaded with them, of one statement however many there are."""
+
+BOUNDED = {
+    ("BookRead", "contributors"): "those of one record of a feed",
+    ("BookRead", "subjects"): "those of one record of a feed",
+    ("BookRead", "series_list"): "those of one record of a feed",
+    ("BookRead", "editions"): "the first hundred of a work",
+    ("ContributorDetail", "roles"): "a code list's",
+    ("SubjectOfBook", "path"): "as deep as the scheme",
+    ("SubjectDetail", "parents"): "as deep as the scheme",
+    ("SubjectDetail", "children"): "the first hundred; GET /subjects?parent= pages them",
+    ("CartRead", "items"): "a basket holds 200 titles (app.cart.schemas.MAX_TITLES)",
+    ("OrderRead", "items"): "an order is of one basket",
+    ("CartRead", "unavailable_items"): "likewise",
+    ("Readiness", "reasons"): "what the shop needs to run",
+}
+"""Lists inside answers, and what keeps them short."""
+
+
+def operations() -> Iterator[tuple[str, dict[str, Any]]]:
+    for path, methods in app.openapi()["paths"].items():
+        if "get" in methods:
+            yield path, methods["get"]
+
+
+def answer(operation: dict[str, Any]) -> dict[str, Any]:
+    content = operation["responses"].get("200", {}).get("content", {})
+    schema: dict[str, Any] = content.get("application/json", {}).get("schema", {})
+    return schema
+
+
+def resolve(schema: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Return the name and the contents of a schema that may be a reference."""
+    name = schema.get("$ref", "").rpartition("/")[2]
+    found: dict[str, Any] = app.openapi()["components"]["schemas"].get(name, schema)
+    return name, found
+
+
+def is_list(operation: dict[str, Any]) -> bool:
+    """Tell whether an answer is a list, or a page of one."""
+    _, schema = resolve(answer(operation))
+    return (
+        schema.get("type") == "array" or {"items", "total"} <= schema.get("properties", {}).keys()
+    )
+
+
+def arrays_within(schema: dict[str, Any], seen: set[str]) -> Iterator[tuple[str, str]]:
+    """Return the lists in an answer, as names of schema and field; pages' own are left out."""
+    name, found = resolve(schema)
+    if name in seen:
+        return
+    seen.add(name or str(found))
+    is_page = {"items", "total", "next_cursor"} <= found.get("properties", {}).keys()
+    for field, inner in found.get("properties", {}).items():
+        for part in (inner, *inner.get("anyOf", ())):
+            if part.get("type") == "array":
+                if not (is_page and field == "items"):
+                    yield name, field
+                yield from arrays_within(part["items"], seen)
+            yield from arrays_within(part, seen) if "$ref" in part else ()
+    if "items" in found and "properties" not in found:
+        yield from arrays_within(found["items"], seen)
+
+
+def test_every_list_comes_in_pages() -> None:
+    lists = {path: operation for path, operation in operations() if is_list(operation)}
+    assert lists.keys() == LISTS.keys()
+    for path, operation in lists.items():
+        parameters = {
+            parameter["name"]: parameter["schema"] for parameter in operation["parameters"]
+        }
+        size = parameters.get("size") or parameters["limit"]
+        assert size["maximum"] <= MAX_SIZE, path
+        assert size["default"] <= MAX_SIZE, path
+        assert "cursor" in parameters, path
+        if "page" in parameters:
+            assert parameters["page"]["maximum"] <= MAX_OFFSET + 1, path
+
+
+async def test_no_list_is_counted_off_deeply(client: AsyncClient, db_session: AsyncSession) -> None:
+    headers = bearer(await make_user(db_session, role=Role.ADMIN))
+    for path, operation in operations():
+        if is_list(operation) and "page" in {item["name"] for item in operation["parameters"]}:
+            deepest = await client.get(f"{path}?size=100&page=101", headers=headers)
+            assert deepest.status_code == 200, path
+            deeper = await client.get(f"{path}?size=100&page=102", headers=headers)
+            assert deeper.status_code == 422, path
+
+
+def test_every_list_inside_an_answer_is_short() -> None:
+    found = {
+        array for _, operation in operations() for array in arrays_within(answer(operation), set())
+    }
+    assert found <= BOUNDED.keys()
+
+
+GROW = text("""
+WITH numbers AS (SELECT n FROM generate_series(:first, :last) AS n),
+new_genres AS (
+  INSERT INTO genres (name, slug) SELECT 'Genre ' || n, 'genre-' || n FROM numbers
+),
+new_works AS (
+  INSERT INTO works (title, author, genre_id, popularity)
+  SELECT 'Volume ' || n, 'Person', (SELECT min(id) FROM genres), n FROM numbers
+  RETURNING id
+),
+new_books AS (
+  INSERT INTO books (work_id, price, currency, language)
+  SELECT id, 5, 'USD', 'en' FROM new_works RETURNING id, work_id
+),
+new_editions AS (
+  INSERT INTO books (work_id, currency, price)
+  SELECT :work, 'USD', 5 FROM numbers WHERE :work > 0 RETURNING id
+),
+new_stock AS (
+  INSERT INTO stock (book_id, received, on_hand)
+  SELECT id, 1, 1 FROM new_books UNION ALL SELECT id, 1, 1 FROM new_editions
+),
+new_people AS (
+  INSERT INTO contributors (name) SELECT 'Person ' || n FROM numbers RETURNING id
+),
+new_publishers AS (INSERT INTO publishers (name) SELECT 'House ' || n FROM numbers),
+new_series AS (INSERT INTO series (title) SELECT 'Saga ' || n FROM numbers RETURNING id),
+new_subjects AS (
+  INSERT INTO subjects (scheme, code, heading, parent_code)
+  SELECT 'thema', 'A' || lpad(CAST(n AS text), 3, '0'), 'Topic ' || n, 'A' FROM numbers
+  UNION ALL SELECT 'thema', 'Z' || lpad(CAST(n AS text), 3, '0'), 'Else ' || n, NULL FROM numbers
+  RETURNING id, parent_code
+),
+new_contributions AS (
+  INSERT INTO contributions (work_id, position, contributor_id, role)
+  SELECT :work, id, id, 'author' FROM new_people WHERE :work > 0
+),
+new_memberships AS (
+  INSERT INTO series_memberships (work_id, position, series_id, number)
+  SELECT id, 0, :series, CAST(id AS text) FROM new_works WHERE :series > 0
+  UNION ALL SELECT :work, id, id, '1' FROM new_series WHERE :work > 0
+),
+new_work_subjects AS (
+  INSERT INTO work_subjects (work_id, subject_id)
+  SELECT :work, id FROM new_subjects WHERE :work > 0
+),
+new_wishes AS (
+  INSERT INTO wishlist_items (user_id, book_id) SELECT :user, id FROM new_books
+),
+new_prebooks AS (INSERT INTO prebooks (user_id, book_id) SELECT :user, id FROM new_books),
+new_items AS (
+  INSERT INTO cart_items (cart_id, book_id, quantity) SELECT :cart, id, 1 FROM new_books
+),
+new_orders AS (
+  INSERT INTO orders (number, user_id, email, status, currency, total, idempotency_key,
+                      request_hash, reserved_until, settle_after)
+  SELECT 'N' || n, :user, 'a@example.com', 'confirmed', 'USD', 5, CAST(n AS text), '', now(), now()
+  FROM numbers RETURNING id
+),
+new_payments AS (
+  INSERT INTO payments (order_id, gateway, reference, amount, currency, status)
+  SELECT id, 'demo', CAST(id AS text), 5, 'USD', 'captured' FROM new_orders
+)
+INSERT INTO order_lines (order_id, book_id, title, author, unit_price, quantity)
+SELECT o.id, (SELECT min(id) FROM new_books), 'Volume', 'Person', 5, 1 FROM new_orders o
+""").bindparams(
+    *(
+        bindparam(name, type_=Integer)
+        for name in ("first", "last", "user", "cart", "work", "series")
+    )
+)
+
+
+async def test_no_list_asks_more_of_the_database_for_more_rows(
+    test_engine: AsyncEngine, client: AsyncClient, db_session: AsyncSession
+) -> None:
+    user = await make_user(db_session, role=Role.ADMIN)
+    cart = await db_session.scalar(
+        text("INSERT INTO carts (user_id) VALUES (:user) RETURNING id"), {"user": user.id}
+    )
+    token = await start_session(
+        db_session, user_id=user.id, now=utc_now(), lifetime=timedelta(hours=1)
+    )
+    await db_session.commit()
+    client.cookies.set(SESSION.name(get_settings()), token)
+    statements: list[str] = []
+
+    def remember(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
+        statements.append(statement)
+
+    ids = {"work": 0, "series": 0}
+    counts: dict[str, list[int]] = {}
+    rows: dict[str, list[int]] = {}
+    for first, last in ((1, 1), (2, 10), (11, 100)):
+        await db_session.execute(
+            GROW, {"first": first, "last": last, "user": user.id, "cart": cart, **ids}
+        )
+        if not ids["work"]:
+            ids = await _connect_the_first(db_session)
+        await db_session.commit()
+        names = {
+            "book_id": await db_session.scalar(text("SELECT min(id) FROM books")),
+            "genre": await db_session.scalar(text("SELECT min(id) FROM genres")),
+            "series_id": ids["series"],
+            "series": ids["series"],
+            "scheme": "thema",
+            "code": "A",
+        }
+        for path, queries in {**LISTS, **OTHERS}.items():
+            for query in queries:
+                url = (path + query).format(**names)
+                event.listen(test_engine.sync_engine, "before_cursor_execute", remember)
+                statements.clear()
+                response = await client.get(url, headers=bearer(user))
+                event.remove(test_engine.sync_engine, "before_cursor_execute", remember)
+                assert response.status_code == 200, (url, response.text)
+                counts.setdefault(path + query, []).append(len(statements))
+                if path in LISTS:
+                    rows.setdefault(path + query, []).append(_count_rows(response.json()))
+    assert {key: numbers for key, numbers in counts.items() if len(set(numbers)) > 1} == {}
+    assert all(numbers[0] > 0 for numbers in counts.values())
+    few = {key: numbers for key, numbers in rows.items() if not _grew(numbers)}
+    assert few == {}
+
+
+async def _connect_the_first(session: AsyncSession) -> dict[str, int]:
+    """Give the first work a series, a subject at the top; return what all that follows joins."""
+    work = await session.scalar(text("SELECT min(id) FROM works"))
+    series = await session.scalar(text("SELECT min(id) FROM series"))
+    await session.execute(
+        text("INSERT INTO subjects (scheme, code, heading) VALUES ('thema', 'A', 'Topic')")
+    )
+    await session.execute(text("UPDATE works SET genre_id = (SELECT min(id) FROM genres)"))
+    await session.execute(
+        text("INSERT INTO series_memberships VALUES (:work, 0, :series, '1')"),
+        {"work": work, "series": series},
+    )
+    await session.execute(
+        text("INSERT INTO work_subjects (work_id, subject_id) SELECT :work, min(id) FROM subjects"),
+        {"work": work},
+    )
+    return {"work": work, "series": series}
+
+
+def _count_rows(listed: Any) -> int:
+    return len(listed if isinstance(listed, list) else listed["items"])
+
+
+def _grew(numbers: list[int]) -> bool:
+    """Tell whether a list was of so many rows as there were, or of all that a page holds."""
+    one, ten, hundred = numbers
+    return one >= 1 and ten >= 10 and hundred == 100
+
+
+def test_every_page_is_asked_for_or_has_no_list() -> None:
+    paths = {
+        route.path
+        for router in PAGE_ROUTERS
+        for route in router.routes
+        if isinstance(route, APIRoute) and route.methods and "GET" in route.methods
+    }
+    pages = {path for path in OTHERS if not path.startswith("/api/")}
+    assert paths == pages | PAGES_WITHOUT_LISTS.keys()
+
+
+def test_everything_that_has_a_long_list_in_it_is_asked_for() -> None:
+    having = {
+        path
+        for path, operation in operations()
+        if not is_list(operation) and list(arrays_within(answer(operation), set()))
+    }
+    asked = {path for path in OTHERS if path.startswith("/api/")}
+    assert having - asked <= SHORT_ANSWERS

@@ -248,8 +248,11 @@ async def _update(
 
 def _as_table(columns: Sequence[Column], rows: Sequence[Told]) -> TableValuedAlias:
     """Return rows as a table whose columns are named and typed like those of the catalogue."""
-    arrays = [cast([row[column.key] for row in rows], ARRAY(column.type)) for column in columns]
     names = [column.key for column in columns]
+    arrays = [
+        cast([row[name] for row in rows], ARRAY(column.type))
+        for name, column in zip(names, columns, strict=True)
+    ]
     table = func.unnest(*arrays).table_valued(*names, with_ordinality=POSITION)
     return table.render_derived("told")
 

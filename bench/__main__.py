@@ -5,7 +5,8 @@ import json
 import os
 import secrets
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +17,7 @@ from app.core.config import LOCAL_DIRECTORY
 from app.db.embedded import EmbeddedPostgres
 from app.db.session import use_database
 from bench.data import DATABASE, Size, ensure_shop
+from bench.imports import measure_csv, measure_editions
 from bench.measure import Options, Row, measure, serving
 from bench.report import as_json, print_rows, print_setting, read_setting
 from bench.workloads import Name, make_workloads
@@ -28,7 +30,12 @@ WIDTH_OF_A_FILE = 120
 out = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH_OF_A_FILE)
 
 
+app = typer.Typer(add_completion=False)
+
+
+@app.callback(invoke_without_command=True)
 def main(
+    context: typer.Context,
     connections: Annotated[int, typer.Option(min=1, help="Clients at once.")] = 16,
     seconds: Annotated[int, typer.Option(min=1, help="Of each measurement.")] = 10,
     warmup: Annotated[int, typer.Option(min=1, help="Seconds before each that do not count.")] = 2,
@@ -56,7 +63,11 @@ def main(
         python -m bench --only list,detail --seconds 5 --rounds 1
 
         python -m bench --books 100000 --json var/bench.json
+
+        python -m bench import
     """
+    if context.invoked_subcommand is not None:
+        return
     try:
         names = [Name(name.strip()) for name in only.split(",")]
     except ValueError as error:
@@ -64,17 +75,44 @@ def main(
     options = Options(
         connections=connections, seconds=seconds, warmup=warmup, rounds=rounds, workers=workers
     )
+    with _server() as server:
+        rows = _run(server, Size(books=books, users=users), options, names, json_file)
+    if any(row.faults for row in rows):
+        raise typer.Exit(1)
+
+
+@app.command("import")
+def measure_imports(
+    rows: Annotated[int, typer.Option(min=1, help="Of the CSV file.")] = 50_000,
+    editions: Annotated[
+        int, typer.Option(help="Also import so many by the command, and kill it on the way.")
+    ] = 0,
+) -> None:
+    """Measure how quickly books come in, beside a bare COPY of the same rows.
+
+    Examples:
+        python -m bench import
+
+        python -m bench import --editions 1000000
+    """
+    with _server() as server:
+        measure_csv(server, out, rows=rows)
+        if editions:
+            measure_editions(server, out, editions=editions)
+
+
+@contextmanager
+def _server() -> Iterator[EmbeddedPostgres]:
+    """Have the benchmark's PostgreSQL for the time of the block; a fault ends the program."""
     server = EmbeddedPostgres(DIRECTORY, preferred_port=PREFERRED_PORT)
     started = server.up()
     try:
-        rows = _run(server, Size(books=books, users=users), options, names, json_file)
+        yield server
     except RuntimeError as error:
         raise SystemExit(f"bench: {error}") from None
     finally:
         if started:
             server.down()
-    if any(row.faults for row in rows):
-        raise typer.Exit(1)
 
 
 def _run(
@@ -111,4 +149,4 @@ def _run(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    app()

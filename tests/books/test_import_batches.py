@@ -1,10 +1,19 @@
 import asyncio
+import gc
 import threading
+from contextlib import suppress
 from itertools import count
 
 import pytest
 
-from app.books.importers.batches import PAGE, ReadAhead, SeenLines, take
+from app.books.importers.batches import (
+    COLLECTED_AFTER,
+    PAGE,
+    ReadAhead,
+    SeenLines,
+    seldom_collected,
+    take,
+)
 
 
 def test_a_batch_has_so_many_items_or_so_much_weight() -> None:
@@ -89,3 +98,11 @@ def test_a_book_that_came_is_known_by_its_line() -> None:
     assert [seen.get(book_id) for book_id in ids] == [2, 3, 4, 5, 6, 7]
     assert seen.get(2) is None
     assert seen.get(3 * PAGE) is None
+
+
+def test_cycles_are_looked_for_seldom_until_the_block_ends() -> None:
+    before = gc.get_threshold()
+    with suppress(InterruptedError), seldom_collected():
+        assert gc.get_threshold() == COLLECTED_AFTER
+        raise InterruptedError
+    assert gc.get_threshold() == before

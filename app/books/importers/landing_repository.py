@@ -312,13 +312,13 @@ def _as_table(columns: Sequence[Column], rows: Sequence[Told]) -> TableValuedAli
 
     A list within a row is a text there, for ``unnest`` would take it apart: see ``_value``.
     """
-    arrays = [
-        cast([_joined(row[column.key]) for row in rows], ARRAY(Text))
-        if isinstance(column.type, ARRAY)
-        else cast([row[column.key] for row in rows], ARRAY(column.type))
-        for column in columns
-    ]
     names = [column.key for column in columns]
+    arrays = [
+        cast([_joined(row[name]) for row in rows], ARRAY(Text))
+        if isinstance(column.type, ARRAY)
+        else cast([row[name] for row in rows], ARRAY(column.type))
+        for name, column in zip(names, columns, strict=True)
+    ]
     table = func.unnest(*arrays).table_valued(*names, with_ordinality=POSITION)
     return table.render_derived("told")
 

@@ -80,6 +80,10 @@ BOOK_FACTS = (
 )
 """The columns that hold what a row says, each under the name that ``ImportedBook`` has for it."""
 
+WORK_FACT_NAMES = tuple(column.key for column in WORK_FACTS)
+BOOK_FACT_NAMES = tuple(column.key for column in BOOK_FACTS)
+_work_facts, _book_facts = attrgetter(*WORK_FACT_NAMES), attrgetter(*BOOK_FACT_NAMES)
+
 WORK_COLUMNS = (*WORK_FACTS, Work.genre_id)
 BOOK_COLUMNS = (*BOOK_FACTS, Book.publisher_id, Book.imprint_id, Book.currency, Book.deleted_at)
 NEW_BOOK_COLUMNS = (*BOOK_COLUMNS, Book.work_id, Book.isbn, Book.gtin)
@@ -117,13 +121,13 @@ class Names:
 
     def of_work(self, book: ImportedBook) -> dict[str, Any]:
         """Return what a row says of a work; ``None`` where it says nothing."""
-        told = {column.key: getattr(book, column.key) for column in WORK_FACTS}
+        told = dict(zip(WORK_FACT_NAMES, _work_facts(book), strict=True))
         told["genre_id"] = None if book.genre is None else self.genres[book.genre]
         return told
 
     def of_book(self, book: ImportedBook) -> dict[str, Any]:
         """Return what a row says of a book; a price is in the shop's currency."""
-        told = {column.key: getattr(book, column.key) for column in BOOK_FACTS}
+        told = dict(zip(BOOK_FACT_NAMES, _book_facts(book), strict=True))
         told["publisher_id"] = None if book.publisher is None else self.publishers[book.publisher]
         told["imprint_id"] = None if book.imprint is None else self.publishers[book.imprint]
         told["deleted_at"] = None

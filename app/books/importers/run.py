@@ -13,6 +13,7 @@ from typing import BinaryIO, cast
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.books.importers.batches import seldom_collected
 from app.books.importers.columns import plan_columns
 from app.books.importers.csv import BrokenRecord, CountingReader, Record, read_records
 from app.books.importers.errors import ImportFileError
@@ -52,7 +53,7 @@ async def import_csv(
     """
     journal = journal or NoJournal()
     report = journal.report
-    with _opened(source) as (stream, bytes_total):
+    with _opened(source) as (stream, bytes_total), seldom_collected():
         counter = CountingReader(stream)
         records = read_records(counter)
         header = await asyncio.to_thread(next, records, None)
@@ -93,7 +94,7 @@ async def import_onix(
     """
     journal = journal or NoJournal()
     report = journal.report
-    with _opened(source) as (stream, bytes_total):
+    with _opened(source) as (stream, bytes_total), seldom_collected():
         counter = CountingReader(stream)
         message = await asyncio.to_thread(read_message, cast(BinaryIO, counter))
         await asyncio.to_thread(message.skip, journal.records)

@@ -18,19 +18,26 @@ SHELF_PICKS = 6
 
 
 async def list_picks(session: AsyncSession, *, query: PageQuery) -> StaffPickPage:
-    """Return a page of the picks of which an edition is sold, in staff's order."""
-    rows = await picks_repository.list_picks(session, offset=query.offset, limit=query.size)
+    """Return a page of the picks of which an edition is sold, in staff's order.
+
+    Raises:
+        CursorError: not a cursor of this list.
+    """
+    window = query.window(picks_repository.PICKS_BY_POSITION.name)
+    found = await picks_repository.list_picks(session, window=window)
     return StaffPickPage(
         items=[
             StaffPickWithBook(
                 **StaffPickRead.model_validate(row).model_dump(),
                 book=BookSummary.model_validate(row),
             )
-            for row in rows
+            for row in found.rows
         ],
         total=await picks_repository.count_picks(session),
         page=query.page,
         size=query.size,
+        next_cursor=found.next_cursor,
+        previous_cursor=found.previous_cursor,
     )
 
 

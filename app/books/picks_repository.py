@@ -1,14 +1,13 @@
 """SQL for staff picks."""
 
-from collections.abc import Sequence
-
 from sqlalchemy import SmallInteger, Text, cast, delete, func, literal, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.books.models import Book, StaffPick, Work
 from app.books.repository import works_by_best_edition
-from app.core.keyset import AnyRow
+from app.core.keyset import AnyRow, Order, read_slice
+from app.core.pagination import Slice, Window
 
 PICK = (
     StaffPick.work_id,
@@ -19,17 +18,24 @@ PICK = (
 )
 
 
-async def list_picks(session: AsyncSession, *, offset: int, limit: int) -> Sequence[AnyRow]:
-    """Return the picks in order, each with the summary of one edition that is sold."""
+PICKS_BY_POSITION = Order(
+    name="staff picks",
+    keys=(
+        (-StaffPick.position).expression,
+        StaffPick.created_at.expression,
+        StaffPick.work_id.expression,
+    ),
+    is_descending=True,
+)
+"""Staff's order; of those in one position the newest first."""
+
+
+async def list_picks(session: AsyncSession, *, window: Window) -> Slice[AnyRow]:
+    """Return the picks of a window, each with the summary of one edition that is sold."""
     statement = (
-        works_by_best_edition()
-        .add_columns(*PICK)
-        .join(StaffPick, StaffPick.work_id == Work.id)
-        .order_by(StaffPick.position, StaffPick.created_at.desc(), StaffPick.work_id)
-        .offset(offset)
-        .limit(limit)
+        works_by_best_edition().add_columns(*PICK).join(StaffPick, StaffPick.work_id == Work.id)
     )
-    return (await session.execute(statement)).all()
+    return await read_slice(session, statement, order=PICKS_BY_POSITION, window=window)
 
 
 async def count_picks(session: AsyncSession) -> int:

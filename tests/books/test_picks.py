@@ -49,6 +49,8 @@ async def test_picks_are_made_changed_and_taken_back(
         "total": 1,
         "page": 1,
         "size": 20,
+        "next_cursor": None,
+        "previous_cursor": None,
     }
     assert (await client.delete(f"{ADMIN}/{book.work_id}", headers=headers)).status_code == 204
     gone = await client.delete(f"{ADMIN}/{book.work_id}", headers=headers)
@@ -66,6 +68,10 @@ async def test_picks_come_in_staffs_order_and_only_with_a_book_that_is_sold(
     page = (await client.get(PICKS, params={"size": 2})).json()
     assert [item["book"]["title"] for item in page["items"]] == ["Two", "Three"]
     assert page["total"] == 3
+    behind = (await client.get(PICKS, params={"size": 2, "cursor": page["next_cursor"]})).json()
+    assert [item["book"]["title"] for item in behind["items"]] == ["One"]
+    before = {"size": 2, "cursor": behind["previous_cursor"]}
+    assert (await client.get(PICKS, params=before)).json()["items"] == page["items"]
     page = (await client.get(PICKS, params={"size": 2, "page": 2})).json()
     assert [item["book"]["title"] for item in page["items"]] == ["One"]
 

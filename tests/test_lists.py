@@ -22,6 +22,8 @@ from tests.factories import bearer, make_user
 MAX_SIZE = 100
 
 LISTS: Mapping[str, tuple[str, ...]] = {
+    "/api/v1/admin/imports": ("?size=100",),
+    "/api/v1/admin/imports/{import_id}/report": ("?size=100",),
     "/api/v1/admin/orders": ("?limit=100",),
     "/api/v1/books": (
         "?size=100",
@@ -36,6 +38,7 @@ LISTS: Mapping[str, tuple[str, ...]] = {
     "/api/v1/prebooks": ("?limit=100",),
     "/api/v1/publishers": ("?size=100", "?size=100&q=house"),
     "/api/v1/series": ("?size=100", "?size=100&q=saga"),
+    "/api/v1/staff-picks": ("?size=100",),
     "/api/v1/subjects": ("?size=100", "?size=100&parent=A", "?size=100&q=topic"),
     "/api/v1/wishlist": ("?limit=100",),
 }
@@ -44,12 +47,13 @@ LISTS: Mapping[str, tuple[str, ...]] = {
 OTHERS: Mapping[str, tuple[str, ...]] = {
     "/": ("",),
     "/books": ("", "?q=volume", "?size=100&genre_id={genre}"),
-    "/books/{book_id}": ("",),
+    "/books/{book_id}/{slug}": ("",),
     "/orders": ("",),
     "/api/v1/books/{book_id}": ("",),
     "/api/v1/cart": ("",),
     "/api/v1/series/{series_id}": ("?size=100",),
     "/api/v1/subjects/{scheme}/{code}": ("",),
+    "/api/v1/works/{work_id}": ("",),
 }
 """Pages, and single things that have lists in them; asked for as well."""
 
@@ -60,10 +64,13 @@ PAGES_WITHOUT_LISTS = {
     "/checkout": "the basket, as /api/v1/cart",
     "/orders/{order_id}": "one order",
     "/media/covers/{digest}/{name}": "a file",
+    "/books/{book_id}": "leads on to /books/{book_id}/{slug}",
+    "/isbn/{isbn}": "leads on to /books/{book_id}/{slug}",
 }
 
 SHORT_ANSWERS = {
     "/health/ready",
+    "/api/v1/admin/imports/{import_id}",
     "/api/v1/contributors/{contributor_id}",
     "/api/v1/orders/{order_id}",
 }
@@ -74,6 +81,13 @@ BOUNDED = {
     ("BookRead", "subjects"): "those of one record of a feed",
     ("BookRead", "series_list"): "those of one record of a feed",
     ("BookRead", "editions"): "the first hundred of a work",
+    ("WorkRead", "contributors"): "as those of a book",
+    ("WorkRead", "subjects"): "as those of a book",
+    ("WorkRead", "series_list"): "as those of a book",
+    ("WorkRead", "editions"): "the first hundred of a work",
+    ("ImportRead", "repairs"): "one for each kind of repair",
+    ("ImportRead", "unused_columns"): "those of one line of a file",
+    ("RepairRead", "examples"): "the first few",
     ("ContributorDetail", "roles"): "a code list's",
     ("SubjectOfBook", "path"): "as deep as the scheme",
     ("SubjectDetail", "parents"): "as deep as the scheme",
@@ -148,7 +162,12 @@ def test_every_list_comes_in_pages() -> None:
 
 async def test_no_list_is_counted_off_deeply(client: AsyncClient, db_session: AsyncSession) -> None:
     headers = bearer(await make_user(db_session, role=Role.ADMIN))
-    for path, operation in operations():
+    made = text(
+        "INSERT INTO imports (kind, requested_by, file_name) VALUES ('csv', 'a', 'b') RETURNING id"
+    )
+    names = {"import_id": await db_session.scalar(made)}
+    for template, operation in operations():
+        path = template.format_map(names) if is_list(operation) else template
         if is_list(operation) and "page" in {item["name"] for item in operation["parameters"]}:
             deepest = await client.get(f"{path}?size=100&page=101", headers=headers)
             assert deepest.status_code == 200, path
@@ -184,6 +203,16 @@ new_editions AS (
 new_stock AS (
   INSERT INTO stock (book_id, received, on_hand)
   SELECT id, 1, 1 FROM new_books UNION ALL SELECT id, 1, 1 FROM new_editions
+),
+new_imports AS (
+  INSERT INTO imports (kind, requested_by, file_name) SELECT 'csv', 'a', 'b' FROM numbers
+),
+new_entries AS (
+  INSERT INTO import_entries (import_id, record, line, outcome, reference)
+  SELECT :import, n, n, 'taken', 'r' || n FROM numbers WHERE :import > 0
+),
+new_picks AS (
+  INSERT INTO staff_picks (work_id, note, picked_by) SELECT id, 'Read it.', 'Ann' FROM new_works
 ),
 new_people AS (
   INSERT INTO contributors (name) SELECT 'Person ' || n FROM numbers RETURNING id
@@ -231,7 +260,7 @@ SELECT o.id, (SELECT min(id) FROM new_books), 'Volume', 'Person', 5, 1 FROM new_
 """).bindparams(
     *(
         bindparam(name, type_=Integer)
-        for name in ("first", "last", "user", "cart", "work", "series")
+        for name in ("first", "last", "user", "cart", "work", "series", "import")
     )
 )
 
@@ -253,7 +282,7 @@ async def test_no_list_asks_more_of_the_database_for_more_rows(
     def remember(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
         statements.append(statement)
 
-    ids = {"work": 0, "series": 0}
+    ids = {"work": 0, "series": 0, "import": 0}
     counts: dict[str, list[int]] = {}
     rows: dict[str, list[int]] = {}
     for first, last in ((1, 1), (2, 10), (11, 100)):
@@ -270,6 +299,9 @@ async def test_no_list_asks_more_of_the_database_for_more_rows(
             "series": ids["series"],
             "scheme": "thema",
             "code": "A",
+            "slug": "volume-1-person",
+            "work_id": ids["work"],
+            "import_id": ids["import"],
         }
         for path, queries in {**LISTS, **OTHERS}.items():
             for query in queries:
@@ -304,7 +336,14 @@ async def _connect_the_first(session: AsyncSession) -> dict[str, int]:
         text("INSERT INTO work_subjects (work_id, subject_id) SELECT :work, min(id) FROM subjects"),
         {"work": work},
     )
-    return {"work": work, "series": series}
+    await session.execute(
+        text(
+            "INSERT INTO import_entries (import_id, record, line, outcome, reference)"
+            " SELECT min(id), 1000, 1, 'taken', 'r' FROM imports"
+        )
+    )
+    first = await session.scalar(text("SELECT min(id) FROM imports"))
+    return {"work": work, "series": series, "import": first}
 
 
 def _count_rows(listed: Any) -> int:

@@ -301,3 +301,17 @@ async def test_a_book_that_comes_back_has_the_new_lists(db_session: AsyncSession
     with pytest.raises(ValueError, match="must not be null"):
         BookUpdate(contributors=None)
     assert await db_session.scalar(select(func.count()).select_from(SeriesMembership)) == 1
+
+
+async def test_what_is_said_already_changes_nothing(db_session: AsyncSession) -> None:
+    await create(db_session, series="Dune", publisher="Ace")
+    rows = [
+        (await db_session.scalars(select(model.id))).one()
+        for model in (Contributor, Series, Publisher)
+    ]
+    await rename(db_session, rows[0])
+    await rename(db_session, rows[0], name="Frank Herbert")
+    await names.update_series(db_session, series_id=rows[1], title="Dune")
+    await names.update_publisher(db_session, publisher_id=rows[2], name="Ace")
+    book = (await service.list_books(db_session, query=BookQuery())).items[0]
+    assert (book.author, book.series) == ("Frank Herbert", "Dune")

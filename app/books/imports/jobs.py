@@ -14,7 +14,7 @@ from app.jobs.queue import job, periodic
 DAY_SECONDS = 24 * 60 * 60.0
 
 
-@job(service.RUN_IMPORT, max_attempts=12, timeout_seconds=DAY_SECONDS)
+@job(service.RUN_IMPORT, max_attempts=20, timeout_seconds=DAY_SECONDS)
 async def run_import(*, import_id: int) -> None:
     """Bring an uploaded file in. Each attempt goes on where the last one was interrupted."""
     settings = get_settings()

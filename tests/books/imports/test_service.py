@@ -21,11 +21,13 @@ from app.books.imports.files import (
     keep_file,
     recognise,
 )
+from app.books.imports.jobs import fail_lost_imports, prune_import_files, run_import
 from app.books.imports.journal import open_journal
 from app.books.imports.runs import CUT_SHORT, GONE
 from app.books.imports.schemas import ImportRead
 from app.books.models import Import, ImportKind, ImportStatus
 from app.core.clock import utc_now
+from app.core.config import get_settings
 from app.core.pagination import PageQuery
 from app.db.session import session_scope
 from tests.books.imports.conftest import Importer
@@ -130,7 +132,7 @@ async def test_what_was_cancelled_while_its_worker_was_dead_is_not_gone_on_with(
     ("content", "reason"),
     [
         (NAMELESS, "The file needs a column with ISBNs"),
-        (b" " * 2_000_000, "The file is empty."),
+        (b" " * 20_000_000, "The file is empty."),
         (b"PK\x03\x04rest", "This is a spreadsheet or a ZIP file."),
         (b"<html><body>Not found</body></html>", "This is no ONIX message"),
         (gzip.compress(b"")[:5], "The compressed file is damaged."),
@@ -288,6 +290,24 @@ async def test_files_that_nobody_knows_are_deleted_in_time(importer: Importer) -
     await delete_strays(importer.storage, before=utc_now() + timedelta(days=1))
     assert len(stored(importer)) == 1
     assert (await importer.run(known.id)).status is ImportStatus.FINISHED
+
+
+async def test_the_schedule_tidies_up(importer: Importer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(get_settings(), "media_directory", importer.storage._directory)
+    ended = await importer.run((await importer.upload(csv_file(3))).id)
+    lost = await importer.upload(csv_file(4))
+    long_ago = "UPDATE imports SET finished_at = now() - interval '{} days' WHERE id = {}"
+    for days, files in ((13, 2), (15, 1)):
+        async with session_scope() as session:
+            await session.execute(text(long_ago.format(days, ended.id)))
+        await prune_import_files.function()
+        assert len(stored(importer)) == files
+    async with session_scope() as session:
+        await session.execute(text("DELETE FROM procrastinate_jobs"))
+    await fail_lost_imports.function()
+    assert (await importer.read(lost.id)).reason == service.LOST
+    await run_import.function(import_id=lost.id)
+    assert await importer.count("books") == ended.taken
 
 
 async def test_an_upload_that_breaks_off_leaves_no_file(importer: Importer) -> None:

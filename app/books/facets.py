@@ -160,11 +160,8 @@ async def _count_long(
         for value in await _possible_values(session, facet, known[facet])
         if value.value not in known[facet] or read[facet, value.value].count <= facets.MAX_COUNT
     ]
-    for row in await facets.count_each(session, values):
-        key = FacetName(row.facet), row.value
-        seen = numbers.get(key, Number(count=0, is_exact=False)).count
-        is_whole = row.candidates <= facets.MAX_READ
-        numbers[key] = Number(count=max(row.number, seen), is_exact=is_whole)
+    for row in await facets.count_each(session, values) or ():
+        numbers[FacetName(row.facet), row.value] = Number(count=row.number, is_exact=True)
     return {key: number for key, number in numbers.items() if number.count}
 
 

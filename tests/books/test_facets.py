@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 from httpx import AsyncClient
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.books import search, service
@@ -192,6 +194,30 @@ async def test_values_of_a_list_that_is_too_long_are_counted_one_by_one(
     }
     found_in_fr = await count(db_session, language=["fr"])
     assert numbers(found_in_fr["genre"]) == {"Drama": 1}
+
+
+@pytest.mark.usefixtures("ids")
+async def test_what_takes_too_long_to_count_is_at_least_so_many(
+    db_session: AsyncSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual = await db_session.scalar(text("SHOW statement_timeout"))
+    monkeypatch.setattr(facets, "MAX_READ", 3)
+    monkeypatch.setattr(facets, "MAX_MILLISECONDS", 1)
+    found = await count(db_session)
+    values = found["format"]
+    assert sum(value.count for value in values) == 4  # as many as were read
+    assert not any(value.count_is_exact for value in values)
+    assert await db_session.scalar(text("SHOW statement_timeout")) == usual
+
+
+@pytest.mark.usefixtures("ids")
+async def test_a_fault_while_counting_is_no_long_list(
+    db_session: AsyncSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(facets, "MAX_READ", 3)
+    monkeypatch.setattr(facets, "MAX_COUNT", -2)
+    with pytest.raises(DBAPIError):
+        await count(db_session)
 
 
 @pytest.mark.usefixtures("ids")

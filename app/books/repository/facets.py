@@ -1,11 +1,12 @@
 """SQL that counts the books of a list by what they are, without ever reading a large list whole.
 
-The books of a list are read and counted up to ``MAX_READ``. If there are more, each value is
-counted by itself, up to ``MAX_COUNT``, among the first ``MAX_READ`` books that have it.
+The books of a list are read and counted up to ``MAX_READ``. If there are more, each value that few
+of those have is counted by itself, up to ``MAX_COUNT`` and for no longer than
+``MAX_MILLISECONDS``.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import (
@@ -27,16 +28,20 @@ from sqlalchemy import (
     union_all,
 )
 from sqlalchemy.dialects.postgresql import array
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.books.codes import SubjectScheme
 from app.books.models import Book, Genre, Publisher, Stock, Subject, Work, WorkSubject
 from app.books.queries import PRICE_BANDS, FacetName
 from app.books.repository.filters import BookFilter, among
+from app.core.exceptions import sqlstate
 from app.core.keyset import AnyRow, AnySelect
 
 MAX_READ = 10_000
 MAX_COUNT = 1_000
+MAX_MILLISECONDS = 500
+QUERY_CANCELED = "57014"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,31 +92,38 @@ async def count_values(
 
 async def count_each(
     session: AsyncSession, values: Sequence[tuple[BookFilter, Value]]
-) -> Sequence[AnyRow]:
-    """Return rows of ``facet``, ``value``, ``number`` and ``candidates``, counted value by value.
+) -> Sequence[AnyRow] | None:
+    """Return rows of ``facet``, ``value`` and ``number``, counted value by value.
 
-    ``number`` is at most one more than ``MAX_COUNT``. It is of the first ``candidates`` books that
-    have the value; these are all if they are no more than ``MAX_READ``.
+    ``number`` is at most one more than ``MAX_COUNT``. Nothing is returned if it takes longer than
+    ``MAX_MILLISECONDS``: values that many books have, and few of the list, may.
     """
     parts = []
-    for number, (books, value) in enumerate(values):
-        having = BookFilter(**value.fields).apply(select(Book.id).join(Work))
-        candidates = having.limit(MAX_READ + 1).cte(f"having_{number}")
-        found = (
-            books.apply(select(Book.id).join(Work))
-            .where(Book.id.in_(select(candidates.c.id)))
-            .limit(MAX_COUNT + 1)
-            .subquery()
-        )
+    for books, value in values:
+        having = replace(books, **value.fields)
+        found = having.apply(having.smallest_source()).limit(MAX_COUNT + 1).subquery()
+        number = select(func.count()).select_from(found).scalar_subquery()
         parts.append(
             select(
                 _name(value.facet),
                 literal(value.value, Text).label("value"),
-                select(func.count()).select_from(found).scalar_subquery().label("number"),
-                select(func.count()).select_from(candidates).scalar_subquery().label("candidates"),
+                number.label("number"),
             )
         )
-    return (await session.execute(union_all(*parts))).all() if parts else []
+    if not parts:
+        return []
+    savepoint = await session.begin_nested()
+    try:
+        await session.execute(
+            select(func.set_config("statement_timeout", str(MAX_MILLISECONDS), true()))
+        )
+        return (await session.execute(union_all(*parts))).all()
+    except DBAPIError as error:
+        if sqlstate(error) != QUERY_CANCELED:
+            raise
+        return None
+    finally:
+        await savepoint.rollback()  # which also gives back the usual time limit
 
 
 async def list_languages(session: AsyncSession, *, limit: int) -> Sequence[str]:
@@ -176,20 +188,21 @@ def _read(books: BookFilter, facets: Collection[FacetName], *, name: str) -> Any
 def _count(facet: FacetName, read: Subquery) -> Select[Any]:
     """Return how many of the books that were read have each value."""
     value: ColumnElement[Any] = read.c[facet.value]
+    number: ColumnElement[int] = func.count()
     rows: Select[Any] = select().select_from(read)
     if facet is FacetName.PUBLISHER:
         names = func.unnest(value).table_valued("id").render_derived()
         value, rows = cast(names.c.id, Text), rows.join(names, true())
+        number = func.count(read.c.id.distinct())
     elif facet is FacetName.SUBJECT:
         rows = rows.join(WorkSubject, WorkSubject.work_id == value).join(
             Subject, Subject.id == WorkSubject.subject_id
         )
         rows = rows.where(Subject.scheme == SubjectScheme.THEMA)
         value = func.left(Subject.code, 1)
+        number = func.count(read.c.id.distinct())
     return (
-        rows.add_columns(
-            _name(facet), value.label("value"), func.count(read.c.id.distinct()).label("number")
-        )
+        rows.add_columns(_name(facet), value.label("value"), number.label("number"))
         .where(value.is_not(None))
         .group_by(value)
     )

@@ -51,6 +51,12 @@ class BookFilter:
         )
         return statement.where(Book.is_sold, *conditions)
 
+    def smallest_source(self) -> AnySelect:
+        """Return a statement over books to apply this to; with their works, if it asks of them."""
+        asks_of_works = any(getattr(self, name) is not None for name in FIELDS_OF_WORKS)
+        books: AnySelect = select(Book.id)
+        return books.join(Work) if asks_of_works else books
+
 
 def among(column: InstrumentedAttribute[int], ids: Collection[int]) -> ColumnElement[bool]:
     """Return the condition that an id is one of these: one statement however many they are."""
@@ -95,6 +101,15 @@ def _by_series(series_id: int) -> ColumnElement[bool]:
     members = select(SeriesMembership.work_id).where(SeriesMembership.series_id == series_id)
     return Work.id.in_(members)
 
+
+FIELDS_OF_WORKS = (
+    "author",
+    "genre_id",
+    "subject_ids",
+    "contributor_id",
+    "series_id",
+    "min_rating",
+)
 
 CONDITIONS: Mapping[str, Callable[[Any], ColumnElement[bool]]] = {
     "book_ids": lambda ids: among(Book.id, ids),

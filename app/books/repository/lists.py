@@ -97,4 +97,4 @@ async def list_ids(session: AsyncSession, *, books: BookFilter) -> Sequence[int]
 
 async def count_books(session: AsyncSession, *, books: BookFilter, limit: int) -> int:
     """Return how many books there are, and no more than the limit."""
-    return await count_rows(session, books.apply(select(Book.id).join(Work)), limit=limit)
+    return await count_rows(session, books.apply(books.smallest_source()), limit=limit)

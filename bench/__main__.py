@@ -17,7 +17,7 @@ from app.core.config import LOCAL_DIRECTORY
 from app.db.embedded import EmbeddedPostgres
 from app.db.session import use_database
 from bench.data import DATABASE, Size, ensure_shop
-from bench.imports import measure_csv, measure_editions
+from bench.imports import measure_csv, measure_editions, measure_onix, measure_reading
 from bench.measure import Options, Row, measure, serving
 from bench.report import as_json, print_rows, print_setting, read_setting
 from bench.workloads import Name, make_workloads
@@ -84,21 +84,30 @@ def main(
 @app.command("import")
 def measure_imports(
     rows: Annotated[int, typer.Option(min=1, help="Of the CSV file.")] = 50_000,
+    megabytes: Annotated[int, typer.Option(min=1, help="Of the large ONIX message.")] = 200,
+    landed_megabytes: Annotated[int, typer.Option(min=1, help="Of the one that is landed.")] = 20,
     editions: Annotated[
-        int, typer.Option(help="Also import so many by the command, and kill it on the way.")
+        int, typer.Option(help="Import so many by the command instead, and kill it on the way.")
     ] = 0,
 ) -> None:
     """Measure how quickly books come in, beside a bare COPY of the same rows.
 
+    ONIX is made of the real records in ../shared/data/onix, if they are there.
+
     Examples:
         python -m bench import
+
+        python -m bench import --megabytes 2000 --landed-megabytes 300
 
         python -m bench import --editions 1000000
     """
     with _server() as server:
-        measure_csv(server, out, rows=rows)
         if editions:
             measure_editions(server, out, editions=editions)
+            return
+        measure_csv(server, out, rows=rows)
+        measure_reading(out, megabytes=megabytes)
+        measure_onix(server, out, megabytes=landed_megabytes)
 
 
 @contextmanager

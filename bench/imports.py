@@ -1,6 +1,7 @@
 """``python -m bench import``: how quickly books come in, and in how much memory."""
 
 import asyncio
+import json
 import os
 import random
 import signal
@@ -25,8 +26,9 @@ from app.db.embedded import EmbeddedPostgres
 from app.db.session import AsyncSessionLocal, dispose_engine, use_database
 from app.registry import Base
 from bench.data import connect
-from bench.feeds import write_csv
-from bench.processes import PROC, cpu_seconds
+from bench.feeds import REAL_RECORDS, real_messages, write_csv, write_onix
+from bench.processes import cpu_seconds
+from bench.reading import Reading, peak_mib
 
 DATABASE, COPIED = "bench_import", "bench_import_copy"
 CURRENCY = "USD"
@@ -34,6 +36,7 @@ COUNTRY = "US"
 STEP = 100_000
 PAUSE_SECONDS = 0.25
 MIB = 1024 * 1024
+SAMPLE_BYTES = 8 * MIB
 
 COPIED_TABLES = (
     "genres publishers contributors series works contributions series_memberships books stock"
@@ -116,6 +119,84 @@ def measure_editions(server: EmbeddedPostgres, console: Console, *, editions: in
         raise RuntimeError(f"the list has {editions:,} books")
 
 
+def measure_reading(console: Console, *, megabytes: int) -> None:
+    """Read messages made of each real one, then a large one of all, in processes of their own."""
+    messages = real_messages()
+    if not messages:
+        console.print(f"No ONIX is measured: there are no messages in {REAL_RECORDS}.")
+        return
+    table = _table("ONIX read", "KB a record", "records/s", "of two processes", "CPU s", "peak MiB")
+    with TemporaryDirectory() as folder, console.status("Reading ONIX ..."):
+        path = Path(folder, "message.xml")
+        for message in messages:
+            records = write_onix(path, like=[message], size=SAMPLE_BYTES)
+            (alone,) = _read([path])
+            both = _read([path, path])
+            _add_reading(table, message.name, path, records, alone, both)
+        records = write_onix(path, like=_reference_tags(messages), size=megabytes * MIB)
+        (alone,) = _read([path])
+        _add_reading(table, f"all, {megabytes:,} MB", path, records, alone, [])
+    console.print(table)
+
+
+def _reference_tags(messages: Sequence[Path]) -> list[Path]:
+    """Return the messages whose records can stand in one file: ASCII's, with whole names."""
+    return [path for path in messages if not {"short", "utf16"} & set(path.stem.split("_"))]
+
+
+def _add_reading(
+    table: Table,
+    what: str,
+    path: Path,
+    records: int,
+    alone: Reading,
+    both: Sequence[Reading],
+) -> None:
+    rates = [records / reading.seconds for reading in both]
+    table.add_row(
+        what,
+        f"{path.stat().st_size / records / 1000:.1f}",
+        f"{records / alone.seconds:,.0f}",
+        f"{sum(rates):,.0f}" if rates else "",
+        f"{alone.cpu:.1f}",
+        str(alone.peak_mib),
+    )
+
+
+def _read(paths: Sequence[Path]) -> list[Reading]:
+    """Let a process of its own read each file, all at once."""
+    command = [sys.executable, "-m", "bench.reading"]
+    processes = [
+        subprocess.Popen([*command, str(path)], stdout=subprocess.PIPE, text=True) for path in paths
+    ]
+    outputs = [process.communicate()[0] for process in processes]
+    if any(process.returncode for process in processes):
+        raise RuntimeError("a message was not read")
+    return [Reading(**json.loads(output)) for output in outputs]
+
+
+def measure_onix(server: EmbeddedPostgres, console: Console, *, megabytes: int) -> None:
+    """Land a message in an empty shop, and again; say how much memory the command took."""
+    messages = real_messages()
+    if not messages:
+        return
+    with TemporaryDirectory() as folder, _database(server, DATABASE):
+        path = Path(folder, "message.xml")
+        records = write_onix(path, like=_reference_tags(messages), size=megabytes * MIB)
+        landed = watch(server, ["onix", str(path)])
+        again = watch(server, ["onix", str(path)])
+    table = _table("ONIX landed", "records", "seconds", "records/s", "peak MiB")
+    for what, watched in (("all of them new", landed), ("the same message again", again)):
+        table.add_row(
+            what,
+            f"{records:,}",
+            f"{watched.seconds:,.0f}",
+            f"{records / watched.seconds:,.0f}",
+            str(watched.peak_mib),
+        )
+    console.print(table)
+
+
 def watch(
     server: EmbeddedPostgres,
     words: Sequence[str],
@@ -139,16 +220,6 @@ def watch(
     if not watched.was_killed and process.returncode:
         raise RuntimeError(f"bookstore import ended with {process.returncode}")
     return watched
-
-
-def peak_mib(pid: int) -> int:
-    """Return the most memory that a process ever held (Linux; elsewhere 0)."""
-    try:
-        status = (PROC / str(pid) / "status").read_text()
-    except OSError:  # it ended meanwhile, or nothing is told here
-        return 0
-    kilobytes = next((line.split()[1] for line in status.splitlines() if "VmHWM" in line), "0")
-    return int(kilobytes) // 1024
 
 
 def _rates(

@@ -5,18 +5,18 @@ or bar code. The same record again changes nothing and writes nothing; one that 
 was already taken changes nothing either.
 """
 
-import asyncio
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import date, datetime
 from enum import StrEnum
-from itertools import islice
+from functools import cache
 from typing import Any
 
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.books.importers.batches import ReadAhead, take
 from app.books.importers.journal import REFUSED, Entry, OnLanded
 from app.books.importers.landing_repository import wait_for_turn
 from app.books.importers.onix import writing
@@ -55,6 +55,9 @@ OWN_PRICE = "The price that was set in the shop stays; the record's would be {}.
 NOT_STORABLE = "A value of the record does not fit into the catalogue."
 
 BATCH_RECORDS = 200
+BATCH_CHARACTERS = 4_000_000
+"""A batch ends before it has so many records, where their texts are long."""
+
 TESTS = {Notification.TEST, Notification.TEST_UPDATE}
 NAMED_PRICES = 5
 NUMBER_TYPES = {"02", "03", "15"}
@@ -92,27 +95,33 @@ class Landing:
 
 def digest_of(product: OnixProduct, options: FeedOptions) -> bytes:
     """Return 16 bytes that change when the record says something else, or the shop has moved."""
-    content = hashlib.blake2b(digest_size=16)
-    content.update(f"{options.currency} {options.country};".encode())
-    _feed(content, product)
-    return content.digest()
+    parts = [f"{options.currency} {options.country};"]
+    _tell(parts, product)
+    content = "".join(parts).encode("utf-8", "surrogatepass")
+    return hashlib.blake2b(content, digest_size=16).digest()
 
 
-def _feed(content: hashlib.blake2b, value: Any) -> None:
-    if is_dataclass(value):
-        for member in fields(value):
-            if member.name not in {"line", "repairs"}:
-                _feed(content, getattr(value, member.name))
-    elif isinstance(value, tuple):
-        content.update(b"(")
-        for item in value:
-            _feed(content, item)
-        content.update(b")")
-    elif isinstance(value, frozenset):
-        _feed(content, tuple(sorted(value)))
+def _tell(parts: list[str], value: Any) -> None:
+    """Add what a value says, so that no two values say the same."""
+    kind = type(value)
+    if kind is tuple or kind is frozenset:
+        items = value if kind is tuple else sorted(value)
+        parts.append("(")
+        for item in items:
+            _tell(parts, item)
+        parts.append(")")
+    elif is_dataclass(kind):
+        for name in _members(kind):
+            _tell(parts, getattr(value, name))
     else:
-        content.update(repr(value).encode("utf-8", "surrogatepass"))
-        content.update(b";")
+        parts.append(f"{value!r};")
+
+
+@cache
+def _members(kind: type[Any]) -> tuple[str, ...]:
+    """Return what a class of facts holds, but for where and how it was written."""
+    names = (member.name for member in fields(kind))
+    return tuple(name for name in names if name not in {"line", "repairs"})
 
 
 async def import_products(
@@ -127,29 +136,37 @@ async def import_products(
 ) -> None:
     """Land the records of a message and write into the report what became of them.
 
-    Each batch is committed by itself, and memory holds no more than one. ``started_at`` is as
-    ``land_products`` says.
+    Each batch is committed by itself. Memory holds a batch that lands and the next one, which is
+    read meanwhile. ``started_at`` is as ``land_products`` says.
     """
     records = iter(message)
-    while batch := await asyncio.to_thread(_take, records):
-        results = await _land(
-            batch,
-            header=message.header,
-            options=options,
-            started_at=started_at,
-            on_landed=on_landed,
-            now=clock(),
-        )
-        _report(report, results)
-        for product in batch:
-            if isinstance(product, OnixProduct):
-                for repair in product.repairs:
-                    report.repaired(product.line, repair)
-        on_batch()
+    async with ReadAhead(lambda: _take(records)) as batches:
+        async for batch in batches:
+            results = await _land(
+                batch,
+                header=message.header,
+                options=options,
+                started_at=started_at,
+                on_landed=on_landed,
+                now=clock(),
+            )
+            _report(report, results)
+            for product in batch:
+                if isinstance(product, OnixProduct):
+                    for repair in product.repairs:
+                        report.repaired(product.line, repair)
+            on_batch()
 
 
 def _take(records: Iterator[OnixProduct | BrokenProduct]) -> list[OnixProduct | BrokenProduct]:
-    return list(islice(records, BATCH_RECORDS))
+    return take(records, at_most=BATCH_RECORDS, weigh=_characters, weight=BATCH_CHARACTERS)
+
+
+def _characters(record: OnixProduct | BrokenProduct) -> int:
+    """Return how many characters the long texts of a record have."""
+    if isinstance(record, BrokenProduct):
+        return 0
+    return sum(len(text.text) for text in record.texts)
 
 
 async def _land(

@@ -1,6 +1,7 @@
 """Who publishes a product, since when, and where it may be sold."""
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import NamedTuple
 
 from app.books.importers.onix.codes import RIGHTS_REGIONS
@@ -22,6 +23,8 @@ PUBLICATION, EMBARGO, FIRST_PUBLICATION, ORIGINAL_PUBLICATION = "01", "02", "11"
 """Roles of dates (list 163)."""
 
 NOT_FOR_SALE = "03"
+MAX_REMEMBERED = 2_000
+"""Longer lists of countries than there are must not stay in memory."""
 
 
 class PublishingDates(NamedTuple):
@@ -148,4 +151,14 @@ def loose_territory(
 
 
 def _codes(*texts: str) -> frozenset[str]:
-    return frozenset(" ".join(texts).upper().replace(",", " ").split())
+    written = " ".join(texts)
+    return _remembered_codes(written) if len(written) <= MAX_REMEMBERED else _split_codes(written)
+
+
+@lru_cache(maxsize=1024)
+def _remembered_codes(written: str) -> frozenset[str]:
+    return _split_codes(written)
+
+
+def _split_codes(written: str) -> frozenset[str]:
+    return frozenset(written.upper().replace(",", " ").split())

@@ -79,6 +79,7 @@ async def load_shelf(
 ) -> Shelf:
     """Read what the catalogue has of the records, and add the names that it does not know."""
     shelf = Shelf(records=records)
+    await _load_books_of_records(session, shelf, products)
     await _load_books(session, shelf, products, facts)
     await _load_works(session, shelf, products, facts)
     await _load_names(session, shelf, facts)
@@ -88,12 +89,13 @@ async def load_shelf(
 async def find_records(
     session: AsyncSession, products: Sequence[OnixProduct], *, sender: str
 ) -> dict[str, FeedRecord]:
-    """Return what was taken from the sender under the records' references before."""
+    """Return what was taken from the sender under the records' references before.
+
+    The books are not among it, for most records of a feed say nothing new.
+    """
     references = {product.record_reference for product in products}
-    statement = (
-        select(FeedRecord)
-        .where(FeedRecord.sender == sender, among(FeedRecord.reference, references))
-        .options(joinedload(FeedRecord.book).options(*_whole_book()))
+    statement = select(FeedRecord).where(
+        FeedRecord.sender == sender, among(FeedRecord.reference, references)
     )
     return {record.reference: record for record in await session.scalars(statement)}
 
@@ -119,6 +121,18 @@ def _whole_book() -> tuple[_AbstractLoad, ...]:
         selectinload(Book.prices),
         selectinload(Book.sales_rights),
     )
+
+
+async def _load_books_of_records(
+    session: AsyncSession, shelf: Shelf, products: Sequence[OnixProduct]
+) -> None:
+    """Read the books that the products' references stood for before."""
+    references = {product.record_reference for product in products}
+    ids = [shelf.records[name].id for name in references & shelf.records.keys()]
+    if ids:
+        known = select(FeedRecord).where(repository.among(FeedRecord.id, ids))
+        whole = known.options(joinedload(FeedRecord.book).options(*_whole_book()))
+        (await session.scalars(whole)).all()  # what the records lack is added to them
 
 
 async def _load_books(

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.books import repository, search, stock
+from app.books import highlights, repository, search, stock, suggest
 from app.books.codes import DatePrecision
 from app.books.errors import (
     BookNotFoundError,
@@ -33,8 +33,10 @@ from app.books.schemas import (
     ContributorRead,
     EditionRead,
     GenreRead,
+    Highlights,
     Shelf,
     SortDirection,
+    Suggestion,
 )
 from app.core.exceptions import AppError
 
@@ -109,6 +111,11 @@ async def list_books(session: AsyncSession, *, query: BookQuery) -> BookPage:
         page=query.page,
         size=query.size,
     )
+
+
+async def suggest_books(session: AsyncSession, *, text: str) -> list[Suggestion]:
+    """Return works, people and series that somebody may be about to type."""
+    return await suggest.suggest(session, text=text)
 
 
 async def get_book(session: AsyncSession, *, book_id: int, is_staff: bool = False) -> BookRead:
@@ -274,9 +281,31 @@ async def _list_found(
         total=len(found),
         total_is_exact=outcome.is_complete,
         corrected_query=outcome.corrected_query,
+        suggested_query=outcome.suggested_query,
+        highlights=await _highlight(session, items, words=outcome.words),
         page=query.page,
         size=query.size,
     )
+
+
+async def _highlight(
+    session: AsyncSession, books: Sequence[BookSummary], *, words: Sequence[str]
+) -> dict[int, Highlights]:
+    """Return where the books of a page have the words that were searched for."""
+    if not words or not books:
+        return {}
+    texts = [text for book in books for text in (book.title, book.author, book.series) if text]
+    folded = await search.fold_texts(session, texts=highlights.list_words(texts))
+
+    def ranges(text: str | None) -> list[tuple[int, int]]:
+        return highlights.find_ranges(text or "", folded=folded, words=words)
+
+    return {
+        book.id: Highlights(
+            title=ranges(book.title), author=ranges(book.author), series=ranges(book.series)
+        )
+        for book in books
+    }
 
 
 async def _list_sorted(

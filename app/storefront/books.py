@@ -63,6 +63,7 @@ async def browse(
             if name not in {"sort", "sort_dir", "page"} and value
         },
         page_link=lambda number: link(page=number),
+        suggestion_link=link(q=books.suggested_query, page=None),
         genre_link=lambda genre_id: link(genre_id=genre_id, page=None),
     )
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 import os
 import secrets
 import sys
@@ -10,27 +11,30 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
+import structlog
 import typer
 from rich.console import Console
 
 from app.core.config import LOCAL_DIRECTORY
 from app.db.embedded import EmbeddedPostgres
 from app.db.session import use_database
+from bench.catalogue import give_memory
 from bench.data import DATABASE, Size, ensure_shop
 from bench.imports import measure_csv, measure_editions, measure_onix, measure_reading
 from bench.measure import Options, Row, measure, serving
 from bench.report import as_json, print_rows, print_setting, read_setting
+from bench.search_quality import measure_quality, print_scores
+from bench.search_speed import measure_speed, print_timings
 from bench.workloads import Name, make_workloads
 
 DIRECTORY = LOCAL_DIRECTORY / "bench-postgres"
+SEARCH_DIRECTORY = LOCAL_DIRECTORY / "bench-search-postgres"
 PREFERRED_PORT = 5460
 SMALLEST_SHOP = 5_000
 WIDTH_OF_A_FILE = 120
 
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
 out = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH_OF_A_FILE)
-
-
-app = typer.Typer(add_completion=False)
 
 
 @app.callback(invoke_without_command=True)
@@ -119,6 +123,54 @@ def _server() -> Iterator[EmbeddedPostgres]:
         yield server
     except RuntimeError as error:
         raise SystemExit(f"bench: {error}") from None
+    finally:
+        if started:
+            server.down()
+
+
+@app.command("search-speed")
+def search_speed(
+    books: Annotated[int, typer.Option(min=1_000, help="In the catalogue.")] = 1_000_000,
+) -> None:
+    """Time searches over a large catalogue, one after the other, by kind of query.
+
+    The first time the catalogue is made, which takes some minutes; it stays in
+    var/bench-search-postgres.
+    """
+    with _search_server() as server, out.status("Making a catalogue to search ...") as status:
+        timings = asyncio.run(
+            measure_speed(server, books=books, on_kind=lambda kind: status.update(f"{kind} ..."))
+        )
+    print_timings(out, timings)
+
+
+@app.command("search-quality")
+def search_quality(
+    misses: Annotated[  # noqa: FBT002 (an option)
+        bool, typer.Option(help="Print every query that did not find what was meant first.")
+    ] = False,
+) -> None:
+    """Count how often a search finds what was meant, over real books.
+
+    Needs the lists of ../shared/data: goodbooks and title_typo_queries.
+    """
+    with _search_server() as server, out.status("Searching ..."):
+        scores = asyncio.run(measure_quality(server, show_misses=misses))
+    print_scores(out, scores)
+
+
+@contextmanager
+def _search_server() -> Iterator[EmbeddedPostgres]:
+    """Run the server with the search's databases, and with memory as for so many books."""
+    server = EmbeddedPostgres(SEARCH_DIRECTORY, preferred_port=PREFERRED_PORT)
+    started = server.up()
+    asyncio.run(give_memory(server))
+    if started:
+        server.down()
+        server.up()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+    try:
+        yield server
     finally:
         if started:
             server.down()

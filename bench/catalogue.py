@@ -61,6 +61,7 @@ LONGEST_NAME = 60
 EPOCH = date(1950, 1, 1)
 DAYS = 27_700
 BATCH = 20_000
+SHARED_BUFFERS = "1GB"
 
 GENRES = (
     "Fiction Crime Fantasy History Science Romance Poetry Travel Biography Cookery Children Art"
@@ -92,6 +93,13 @@ class RealBook(NamedTuple):
 
     title: str
     author: str
+
+
+async def give_memory(server: EmbeddedPostgres) -> None:
+    """Let the server keep what a search reads in memory, from its next start on."""
+    server.ensure_database(DATABASE)
+    async with connect(server, DATABASE) as connection:
+        await connection.execute(f"ALTER SYSTEM SET shared_buffers = '{SHARED_BUFFERS}'")
 
 
 async def ensure_catalogue(server: EmbeddedPostgres, *, books: int) -> bool:

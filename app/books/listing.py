@@ -4,12 +4,12 @@ from collections.abc import Sequence
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.books import repository, search
+from app.books import highlights, repository, search
 from app.books.catalogue import spell_code
 from app.books.facets import count_facets, without_own
 from app.books.queries import BookQuery, BookSort, FacetName, SortDirection
 from app.books.repository import BookFilter
-from app.books.schemas import BookPage, BookSummary, FacetValue
+from app.books.schemas import BookPage, BookSummary, FacetValue, Highlights
 from app.books.search import SearchOutcome
 from app.core.pagination import Slice, Window, write_cursor
 
@@ -116,12 +116,34 @@ async def _list_found(
         total=len(outcome.book_ids),
         total_is_exact=outcome.is_complete,
         corrected_query=outcome.corrected_query,
+        suggested_query=outcome.suggested_query,
+        highlights=await _highlight(session, found.rows, words=outcome.words),
         page=query.page,
         size=query.size,
         next_cursor=found.next_cursor,
         previous_cursor=found.previous_cursor,
         facets=facets,
     )
+
+
+async def _highlight(
+    session: AsyncSession, books: Sequence[BookSummary], *, words: Sequence[str]
+) -> dict[int, Highlights]:
+    """Return where the books of a page have the words that were searched for."""
+    if not words or not books:
+        return {}
+    texts = [text for book in books for text in (book.title, book.author, book.series) if text]
+    folded = await search.fold_texts(session, texts=highlights.list_words(texts))
+
+    def ranges(text: str | None) -> list[tuple[int, int]]:
+        return highlights.find_ranges(text or "", folded=folded, words=words)
+
+    return {
+        book.id: Highlights(
+            title=ranges(book.title), author=ranges(book.author), series=ranges(book.series)
+        )
+        for book in books
+    }
 
 
 async def _count_found(

@@ -14,16 +14,20 @@ from app.books.schemas import (
     GenreCreate,
     GenreRead,
     StockUpdate,
+    Suggestion,
 )
 from app.core.clock import Now
 from app.core.deps import AppSettings, CurrentAdmin, DbSession
 from app.core.pagination import ListParams, link_pages
-from app.core.schemas import Id
+from app.core.schemas import Id, Text
 
 router = APIRouter(prefix="/books", tags=["books"])
 genres_router = APIRouter(prefix="/genres", tags=["books"])
 
 BookId = Annotated[Id, Path()]
+SuggestedText = Annotated[
+    Text, Query(description="What was typed so far: words, or an ISBN.", examples=["tolk"])
+]
 Responses = dict[int | str, dict[str, Any]]
 
 MISSING: Responses = {404: {"description": "BOOK_NOT_FOUND: no such book, or no longer sold"}}
@@ -41,11 +45,20 @@ REFUSED: Responses = {
 async def list_books(session: DbSession, query: Annotated[BookQuery, Query()]) -> BookPage:
     """Return a page of books, filtered, searched and sorted.
 
-    Totals are counted to 1,000 (a search ranks 500 books); `total_is_exact` tells whether there
-    are more. A search that finds nothing is repeated with its spelling repaired, and
-    `corrected_query` says so.
+    Totals are counted to 1,000; `total_is_exact` tells whether there are more. A search that
+    finds nothing is repeated with its spelling repaired, and `corrected_query` says so; one that
+    finds little may have a `suggested_query`. `highlights` tells where the words were found.
     """
     return await service.list_books(session, query=query)
+
+
+@router.get("/suggest", summary="Suggest what may be meant, as one types")
+async def suggest_books(session: DbSession, q: SuggestedText) -> list[Suggestion]:
+    """Return works, people and series with all the words, the last of which may be unfinished.
+
+    The most read come first. From four letters on, the last word may have a wrong letter.
+    """
+    return await service.suggest_books(session, text=q)
 
 
 @router.get("/{book_id}", summary="A book", responses=MISSING)

@@ -2,6 +2,7 @@
 
 from datetime import date, datetime
 from decimal import Decimal
+from enum import StrEnum
 from typing import Annotated, Any, Self
 
 from pydantic import BeforeValidator, ConfigDict, Field, computed_field, field_validator
@@ -201,6 +202,18 @@ class FacetValue(ReadModel):
     ]
 
 
+Ranges = list[tuple[int, int]]
+"""Characters: the first, and the one after the last."""
+
+
+class Highlights(ReadModel):
+    """Where a book has what was searched for, as ranges of characters of its fields."""
+
+    title: Ranges
+    author: Ranges
+    series: Ranges
+
+
 class BookPage(CountedPage[BookSummary]):
     """One page of books."""
 
@@ -208,6 +221,14 @@ class BookPage(CountedPage[BookSummary]):
         str | None,
         Field(description="What was searched for instead, as nothing was found for `q`."),
     ] = None
+    suggested_query: Annotated[
+        str | None,
+        Field(description="A spelling that finds clearly more than `q`, which found little."),
+    ] = None
+    highlights: dict[int, Highlights] = Field(
+        default_factory=dict,
+        description="Of a search: by book, where its words are. Empty without a search.",
+    )
     facets: Annotated[
         dict[FacetName, list[FacetValue]] | None,
         Field(
@@ -239,6 +260,26 @@ class SeriesDetail(SeriesSummary):
     """A series with its volumes."""
 
     volumes: VolumePage
+
+
+class SuggestionKind(StrEnum):
+    """What is suggested."""
+
+    WORK = "work"
+    PERSON = "person"
+    SERIES = "series"
+
+
+class Suggestion(ReadModel):
+    """What somebody may be about to type."""
+
+    kind: SuggestionKind
+    id: Annotated[int, Field(description="Of the work, the contributor or the series.")]
+    text: Annotated[str, Field(description="A title or a name.")]
+    author: Annotated[str | None, Field(description="Of a work.")] = None
+    book_id: Annotated[
+        int | None, Field(description="Of a work: its first edition that is sold.")
+    ] = None
 
 
 class Shelf(ReadModel):

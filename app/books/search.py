@@ -37,8 +37,10 @@ MAX_FOUND = 1_000
 """So many books are found at the most, the most read ones; so far totals are exact."""
 
 FEW = 5
-"""With fewer books, none of which is titled so, the last word may also be the beginning of another;
-then blurbs are searched too, and another spelling may be suggested."""
+ENOUGH_WORDS = 3
+"""With fewer books the last word may also be the beginning of another; then blurbs are searched,
+and another spelling may be suggested. Not so where a book has this title or author, or so many
+words: then it was found."""
 
 CLEARLY_MORE = 5
 """A spelling is suggested that finds so many times as much."""
@@ -46,6 +48,9 @@ CLEARLY_MORE = 5
 MAX_DESCRIBED = 200
 DESCRIPTIONS_READ = 1_000
 SHORTEST_INDEXED_BEGINNING = 3
+MANY_BEGUN = 300
+"""With so many words that begin so, a good part of all works has one."""
+
 MAX_REPAIRED_WORDS = 6
 MAX_DOUBTED_WORDS = 8
 LONGEST_SUGGESTION = 4
@@ -91,7 +96,7 @@ async def find_books(session: AsyncSession, *, text: str, books: BookFilter) -> 
         return SearchOutcome(book_ids=[], is_complete=True)
     found = await _find_words(session, words=words, books=books)
     outcome = _outcome(found, words)
-    if len(found) >= FEW or _is_titled(found, words):
+    if _is_found(found, words):
         return outcome
     described = await _find_described(session, words=words, books=books, found=found)
     if not found and not described:
@@ -109,6 +114,11 @@ async def split_words(session: AsyncSession, text: str) -> tuple[str, ...]:
     return tuple(folded.split()[:MAX_WORDS])
 
 
+async def fold_texts(session: AsyncSession, *, texts: Collection[str]) -> dict[str, str]:
+    """Return how each of the texts is written in the search's documents."""
+    return await search_repository.fold_texts(session, texts=texts)
+
+
 def author_query(words: Sequence[str]) -> str | None:
     """Return the tsquery for authors with words that begin so."""
     return " & ".join(f"'{word}':*B" for word in words) or None
@@ -119,10 +129,19 @@ def words_query(words: Sequence[str]) -> str:
     return " & ".join(f"'{word}'" for word in dict.fromkeys(words))
 
 
-def _is_titled(found: Sequence[AnyRow], words: Sequence[str]) -> bool:
-    """Tell whether a title is what was typed, or begins so: then what was meant was found."""
-    typed = " ".join(words)
-    return any(row.folded_title.startswith(typed) for row in found)
+def beginning_query(words: Sequence[str]) -> str:
+    """Return the tsquery for all of the words, of which the last may be unfinished."""
+    *whole, last = words
+    return " & ".join(part for part in (words_query(whole), _beginning(last)) if part)
+
+
+def _is_found(found: Sequence[AnyRow], words: Sequence[str]) -> bool:
+    """Tell whether what was meant is likely among what was found."""
+    return (
+        len(found) >= FEW
+        or any(row.is_named for row in found)
+        or (len(found) > 0 and len(words) >= ENOUGH_WORDS)
+    )
 
 
 def _beginning(word: str) -> str:
@@ -150,25 +169,34 @@ async def _find_words(
 ) -> Sequence[AnyRow]:
     """Return books with all the words; with few of them, those where the last word goes on."""
     found = await _rank(session, words=words, books=books, query=words_query(words))
-    if len(found) >= FEW or _is_titled(found, words):
+    if _is_found(found, words):
         return found
-    *whole, last = words
-    if len(last) >= SHORTEST_INDEXED_BEGINNING or (not whole and books != BookFilter()):
-        query = " & ".join(part for part in (words_query(whole), _beginning(last)) if part)
-        return await _rank(session, words=words, books=books, query=query)
-    if whole:
-        return await _rank(
-            session,
-            words=words,
-            books=books,
-            query=words_query(whole),
-            beginning=_beginning(last),
-        )
-    walked = await search_repository.rank_beginning(
-        session, beginning=_beginning(last), limit=MAX_FOUND + 1
+    query, beginning = await _unfinished(session, words)
+    return await _rank(session, words=words, books=books, query=query, beginning=beginning)
+
+
+async def list_beginning_so(
+    session: AsyncSession, *, words: Sequence[str], limit: int
+) -> Sequence[AnyRow]:
+    """Return the most read works that have the words, the last of which may be unfinished."""
+    query, beginning = await _unfinished(session, words)
+    return await search_repository.list_famous(
+        session, words=query, beginning=beginning, limit=limit
     )
-    exact = {row.id for row in found}
-    return [*found, *(row for row in walked if row.id not in exact)]
+
+
+async def _unfinished(session: AsyncSession, words: Sequence[str]) -> tuple[str, str | None]:
+    """Return a tsquery for the index, and one for what is looked for in the works themselves.
+
+    The index would have to collect a good part of all works for a beginning of a letter or two.
+    """
+    *whole, last = words
+    if len(last) >= SHORTEST_INDEXED_BEGINNING:
+        return beginning_query(words), None
+    if whole:
+        return words_query(whole), _beginning(last)
+    begun = await search_repository.count_begun(session, beginning=last, limit=MANY_BEGUN)
+    return ("", _beginning(last)) if begun >= MANY_BEGUN else (_beginning(last), None)
 
 
 async def _rank(
@@ -185,6 +213,7 @@ async def _rank(
         words=query,
         beginning=beginning,
         folded=" ".join(words),
+        authors=" & ".join(f"'{word}':B" for word in words),
         limit=MAX_FOUND + 1,
     )
 
@@ -207,7 +236,7 @@ async def _find_meant(
     session: AsyncSession, *, words: Sequence[str], books: BookFilter
 ) -> SearchOutcome | None:
     """Search for what was probably meant; ``None`` if nothing is likely."""
-    meant = await _repair(session, words)
+    meant = await repair(session, words)
     if meant is None or meant == words:
         return None
     found = await _find_words(session, words=meant, books=books)
@@ -230,7 +259,7 @@ async def _suggest(
     return " ".join(meant) if len(more) >= CLEARLY_MORE * max(len(found), 1) else None
 
 
-async def _repair(session: AsyncSession, words: Sequence[str]) -> tuple[str, ...] | None:
+async def repair(session: AsyncSession, words: Sequence[str]) -> tuple[str, ...] | None:
     """Return the words of the catalogue that were probably meant.
 
     First words that it does not have are doubted, one wrong letter at a time; then all words, and
@@ -307,7 +336,6 @@ async def _read(
 
 
 def _reading_query(reading: Choice) -> str:
-    if not reading.is_beginning:
-        return words_query(reading.words)
-    *whole, last = reading.words
-    return " & ".join(part for part in (words_query(whole), _beginning(last)) if part)
+    if reading.is_beginning:
+        return beginning_query(reading.words)
+    return words_query(reading.words)

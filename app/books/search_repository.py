@@ -4,12 +4,14 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from sqlalchemy import (
+    CTE,
     REAL,
     ColumnElement,
     Text,
     any_,
     case,
     cast,
+    exists,
     func,
     literal,
     or_,
@@ -20,11 +22,20 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, DOUBLE_PRECISION, TSQUERY
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.books.models import Book, SearchWord, Work
+from app.books.models import (
+    Book,
+    Contribution,
+    Contributor,
+    SearchWord,
+    Series,
+    SeriesMembership,
+    Work,
+)
 from app.books.queries import BookSort, SortDirection
 from app.books.repository import (
     SEARCH_CONFIGURATION,
     BookFilter,
+    among,
     indexed_words,
     matches,
     order_by,
@@ -52,6 +63,7 @@ UNREAD = "'=0'"
 
 MAX_FEW = 200
 FAME_SAMPLE = 100
+LAST_CHARACTER = 0x10FFFF
 SIMILARITY = "0.35"
 LETTERS_LONGER_OR_SHORTER = 3
 
@@ -84,13 +96,16 @@ async def rank_books(
     words: str,
     beginning: str | None,
     folded: str,
+    authors: str,
     limit: int,
 ) -> Sequence[AnyRow]:
-    """Return ids and folded titles of books that have the words of a tsquery, the best first.
+    """Return ids of books that have the words of a tsquery, the best first.
 
+    ``is_named`` tells of each whether the text is its title, begins its title, or is its author.
     The most read, up to the limit, are ranked by where the words are, how much of the title they
     make and how much it is read. Ranking every match would read every match's vector.
-    ``beginning``, a tsquery too, is so frequent that no index is asked for it: the matches are
+    ``folded`` is the text, ``authors`` the tsquery for authors of that name. ``beginning``, a
+    tsquery too, is so frequent that no index is asked for it: the matches are
     looked through.
     """
     if books == BookFilter():
@@ -104,7 +119,7 @@ async def rank_books(
     else:
         candidates = (
             books.apply(select(Book.id, *_work_columns()).select_from(Book).join(Work))
-            .where(*_conditions(matches(words), beginning))
+            .where(*_conditions(matches(words) if words else None, beginning))
             .order_by(*order_by(BookSort.BESTSELLING, SortDirection.DESCENDING))
             .limit(limit)
             .subquery()
@@ -126,8 +141,14 @@ async def rank_books(
         cast(func.greatest(candidates.c.popularity, 1), DOUBLE_PRECISION),
         cast(FAME_EXPONENT, DOUBLE_PRECISION),
     )
+    is_named = or_(
+        title.startswith(folded, autoescape=True),
+        func.ts_match_vq(
+            candidates.c.search_vector, func.to_tsquery(SEARCH_CONFIGURATION, authors)
+        ),
+    )
     statement = (
-        select(candidates.c.id, title)
+        select(candidates.c.id, is_named.label("is_named"))
         .order_by(
             (rank * cast(boost, DOUBLE_PRECISION) * fame).desc(),
             candidates.c.popularity.desc(),
@@ -138,20 +159,104 @@ async def rank_books(
     return (await session.execute(statement)).all()
 
 
-async def rank_beginning(session: AsyncSession, *, beginning: str, limit: int) -> Sequence[AnyRow]:
-    """Return ids and folded titles of the most read books with a word that begins so.
+async def list_famous(
+    session: AsyncSession, *, words: str, beginning: str | None, limit: int
+) -> Sequence[AnyRow]:
+    """Return the most read works that match, each with the first of its books that is sold."""
+    works = _famous(words, beginning, limit).cte("candidates")
+    return (await session.execute(_with_first_book(works, works.c.work_id))).all()
 
-    For a beginning so short that a good part of all works has it: they are walked through in the
-    order of their popularity.
-    """
+
+async def list_works_of(session: AsyncSession, *, book_ids: Sequence[int]) -> Sequence[AnyRow]:
+    """Return the works of books, each with its first book that is sold."""
+    works = select(Book.work_id).where(among(Book.id, book_ids)).distinct().cte("works_of")
+    return (await session.execute(_with_first_book(works, works.c.work_id))).all()
+
+
+def _with_first_book(works: CTE, work_id: ColumnElement[int]) -> AnySelect:
+    first = (
+        select(Book.id.label("book_id"))
+        .where(Book.work_id == work_id, Book.is_sold)
+        .order_by(Book.id)
+        .limit(1)
+        .lateral("first")
+    )
+    return (
+        select(Work.id.label("work_id"), Work.title, Work.author, Work.folded_title, first)
+        .join_from(works, Work, Work.id == work_id)
+        .join(first, true())
+        .order_by(Work.popularity.desc(), Work.id.desc())
+    )
+
+
+async def list_named(session: AsyncSession, *, work_ids: Sequence[int]) -> Sequence[AnyRow]:
+    """Return people and series of works, those of the most read works first."""
+    people = (
+        select(
+            literal("person").label("kind"),
+            Contributor.id,
+            Contributor.name,
+            func.search_fold(Contributor.name).label("folded"),
+            func.sum(Work.popularity).label("fame"),
+        )
+        .select_from(Contribution)
+        .join(Contributor)
+        .join(Work, Work.id == Contribution.work_id)
+        .where(among(Contribution.work_id, work_ids))
+        .group_by(Contributor.id)
+    )
+    series = (
+        select(
+            literal("series"),
+            Series.id,
+            Series.title,
+            func.search_fold(Series.title),
+            func.sum(Work.popularity),
+        )
+        .select_from(SeriesMembership)
+        .join(Series)
+        .join(Work, Work.id == SeriesMembership.work_id)
+        .where(among(SeriesMembership.work_id, work_ids))
+        .group_by(Series.id)
+    )
+    named = union_all(people, series).subquery()
+    statement = select(named).order_by(named.c.fame.desc(), named.c.id)
+    return (await session.execute(statement)).all()
+
+
+async def count_begun(session: AsyncSession, *, beginning: str, limit: int) -> int:
+    """Return how many of the catalogue's words begin so, and no more than the limit."""
+    begun = select(SearchWord.word).where(*_begins(literal(beginning))).limit(limit).subquery()
+    return (await session.scalars(select(func.count()).select_from(begun))).one()
+
+
+async def list_begun(
+    session: AsyncSession, *, beginnings: Collection[str], limit: int
+) -> Sequence[str]:
+    """Return those with which a word of the catalogue begins, up to the limit."""
+    given = (
+        func.unnest(cast(sorted(beginnings), ARRAY(Text)))
+        .table_valued("beginning")
+        .render_derived("given")
+    )
     statement = (
-        select(Book.id, Work.folded_title)
-        .join(Work)
-        .where(Book.is_sold, *_conditions(None, beginning))
-        .order_by(*order_by(BookSort.BESTSELLING, SortDirection.DESCENDING))
+        select(given.c.beginning)
+        .where(exists(select(SearchWord.word).where(*_begins(given.c.beginning))))
         .limit(limit)
     )
-    return (await session.execute(statement)).all()
+    return (await session.scalars(statement)).all()
+
+
+def _begins(beginning: ColumnElement[str]) -> tuple[ColumnElement[bool], ...]:
+    after = beginning.concat(func.chr(LAST_CHARACTER))
+    return SearchWord.word >= beginning, SearchWord.word < after
+
+
+async def fold_texts(session: AsyncSession, *, texts: Collection[str]) -> dict[str, str]:
+    """Return how the search folds each of the texts."""
+    given = func.unnest(cast(list(texts), ARRAY(Text))).table_valued("text").render_derived("given")
+    statement = select(given.c.text, func.search_fold(given.c.text))
+    return dict((await session.execute(statement)).all())
 
 
 async def list_fame(session: AsyncSession, *, queries: Sequence[str]) -> dict[str, int]:
@@ -219,15 +324,23 @@ def _famous(words: str, beginning: str | None, limit: int) -> AnySelect:
 
     A few are simply all that there are. Else the index is asked band by band of fame, and no
     further once there are enough: it is read for about twice as many works as are taken, however
-    many match. Works that nobody has read yet are taken as they come.
+    many match. Works that nobody has read yet are taken as they come. Without words there is a
+    beginning that a good part of all works has: they are looked through, the most read first.
     """
+    if not words:
+        return (
+            select(*_work_columns())
+            .where(*_conditions(None, beginning))
+            .order_by(Work.popularity.desc(), Work.id.desc())
+            .limit(limit)
+        )
     asked = func.to_tsquery(SEARCH_CONFIGURATION, words)
     marks = [
         " | ".join(f"'={digits}'" for digits in range(least, most + 1))
         for least, most in FAME_BANDS
     ]
     band = func.unnest(cast(marks, ARRAY(Text))).table_valued("marks").render_derived("band")
-    in_band = asked.op("&&")(cast(band.c.marks, TSQUERY))
+    in_band = asked.op("&&")(cast(band.c.marks, TSQUERY))  # no words and a mark would be anything
     unread = asked.op("&&")(cast(literal(UNREAD, Text), TSQUERY))
     read = (
         _works_with(in_band, beginning)
@@ -235,9 +348,9 @@ def _famous(words: str, beginning: str | None, limit: int) -> AnySelect:
         .limit(limit)
         .lateral("read")
     )
-    by_band = select(read).select_from(band.join(read, true()))
+    by_band = select(read).select_from(band.join(read, true())).where(func.numnode(asked) > 0)
     if "&" not in words:
-        return _first(limit, by_band, _works_with(unread, beginning))
+        return _first(limit, by_band, _works_with(unread, beginning).where(func.numnode(asked) > 0))
     few = _works_with(asked, beginning).limit(MAX_FEW + 1).cte("few").prefix_with("MATERIALIZED")
     is_few = select(func.count() <= MAX_FEW).select_from(few).scalar_subquery()
     return _first(

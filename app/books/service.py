@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.books import assignments, catalogue, listing, repository, stock
+from app.books import assignments, catalogue, listing, repository, stock, suggest
 from app.books.assignments import Lists
 from app.books.availability import SalesRule
 from app.books.codes import DatePrecision
@@ -36,6 +36,7 @@ from app.books.schemas import (
     EditionRead,
     GenreRead,
     Shelf,
+    Suggestion,
 )
 from app.core.exceptions import AppError
 from app.core.pagination import ListQuery, Slice
@@ -96,6 +97,11 @@ async def list_books(session: AsyncSession, *, query: BookQuery) -> BookPage:
         CursorError: the cursor is not of this order, or a page is numbered beside it.
     """
     return await listing.list_books(session, query=query)
+
+
+async def suggest_books(session: AsyncSession, *, text: str) -> list[Suggestion]:
+    """Return works, people and series that somebody may be about to type."""
+    return await suggest.suggest(session, text=text)
 
 
 async def get_book(session: AsyncSession, *, book_id: int, is_staff: bool = False) -> BookRead:

@@ -84,6 +84,7 @@ async def browse(
         ],
         is_numbered=query.cursor is None,
         page_link=lambda cursor: link(cursor=cursor),
+        suggestion_link=link(q=books.suggested_query),
     )
 
 

@@ -1,5 +1,6 @@
 """Templates of the shopper's pages, and what each of them knows."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -11,7 +12,7 @@ from zoneinfo import ZoneInfo
 from babel.dates import format_date, format_datetime
 from fastapi import Request
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from starlette.responses import HTMLResponse
 
 from app.books.cover_images import cover_sources, parse_cover_url
@@ -57,6 +58,15 @@ def cover(book: Any, place: str = "card") -> Markup:
         for source in cover_sources(uploaded)
     )
     return Markup(COVER_PICTURE).format(sources, image)  # noqa: S704 (likewise)
+
+
+def marked(text: str, ranges: Sequence[tuple[int, int]]) -> Markup:
+    """Return the text with its ranges of characters marked, and everything escaped."""
+    parts, end = [], 0
+    for start, stop in ranges:
+        parts += [escape(text[end:start]), Markup("<mark>{}</mark>").format(text[start:stop])]
+        end = stop
+    return Markup().join([*parts, escape(text[end:])])
 
 
 def language_name(code: str) -> str:
@@ -111,6 +121,7 @@ def environment() -> Environment:
         counted=counted,
         cover=cover,
         day=day,
+        marked=marked,
         country=country,
         isbn=format_isbn,
         language=language_name,

@@ -55,6 +55,8 @@ async def test_a_list_answers_the_contract(client: AsyncClient, db_session: Asyn
         "total": 1,
         "total_is_exact": True,
         "corrected_query": None,
+        "suggested_query": None,
+        "highlights": {},
         "page": 1,
         "size": 5,
         "next_cursor": None,

@@ -1,15 +1,17 @@
+import random
+from decimal import Decimal
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy import event, func, select
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
-from app.books import search
+from app.books import search, search_repository
 from app.books.models import Book, Stock, Work
 from app.books.queries import BookQuery
 from app.books.repository import BookFilter
 from app.books.search import MAX_WORDS, SearchOutcome
-from app.books.service import delete_book, list_books
+from app.books.service import delete_book, list_books, suggest_books
 from app.core.clock import utc_now
 from tests.factories import make_book
 
@@ -228,3 +230,126 @@ async def test_an_author_of_punctuation_alone_is_nobody(
     await add(db_session, "The Hobbit")
     page = await list_books(db_session, query=BookQuery(q=query, author="!!!"))
     assert (page.items, page.total, page.total_is_exact) == ([], 0, True)
+
+
+async def test_blurbs_follow_when_there_is_little_else(db_session: AsyncSession) -> None:
+    described = await add(db_session, "Dune", description="A désert planet, and its spice.")
+    famous = await add(db_session, "Holes", description="Digging in the desert", popularity=9)
+    titled = await add(db_session, "Sand, Wind and a Desert")
+    outcome = await find(db_session, "desert")
+    assert outcome.book_ids == [titled, famous, described]
+    assert (await find(db_session, "desert spice")).book_ids == [described]
+    assert (await find(db_session, "desert rain")).book_ids == []
+
+
+async def test_a_spelling_that_finds_clearly_more_is_suggested(db_session: AsyncSession) -> None:
+    obscure = await add(db_session, "My Friend Harry", "Bill Porter")
+    for volume in range(5):
+        await add(db_session, f"Volume {volume}", "J. K. Rowling", series="Harry Potter")
+    outcome = await find(db_session, "harry porter")
+    assert (outcome.book_ids, outcome.suggested_query) == ([obscure], "harry potter")
+    assert outcome.corrected_query is None
+
+
+@pytest.mark.parametrize("text", ["porter", "the porter", "bill porter"])
+async def test_nothing_is_suggested_for_what_was_found(db_session: AsyncSession, text: str) -> None:
+    await add(db_session, "The Porter", "Bill Porter")
+    for volume in range(9):
+        await add(db_session, f"The Bill {volume}", "Bill Potter")
+    assert (await find(db_session, text)).suggested_query is None
+
+
+@pytest.mark.parametrize("text", ["it", "them", "the who", "It!", "THE WHO"])
+async def test_stop_words_alone_find(db_session: AsyncSession, text: str) -> None:
+    books = {
+        title: await add(db_session, title) for title in ("It", "Them", "The Who", "Who Is Who")
+    }
+    first = (await find(db_session, text)).book_ids[0]
+    assert first == books[text.title().strip("!")]
+
+
+async def test_famous_works_are_found_before_those_that_nobody_reads(
+    db_session: AsyncSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search, "MAX_FOUND", 2)
+    monkeypatch.setattr(search_repository, "MAX_FEW", 1)
+    ids = [
+        await add(db_session, "The Same Title", popularity=popularity)
+        for popularity in (0, 3, 40, 500, 6_000, 70_000, 800_000, 9_000_000)
+    ]
+    for text in ("title", "same title", "the same t", "t"):
+        outcome = await find(db_session, text)
+        assert outcome.book_ids == ids[:-3:-1], text
+        assert not outcome.is_complete
+
+
+async def test_a_search_within_a_filter_finds_unfinished_words(db_session: AsyncSession) -> None:
+    hobbit = await add(db_session, "The Hobbit")
+    books = BookFilter(max_price=Decimal(2))
+    for text in ("h", "the h", "hobb", "hobit"):
+        outcome = await search.find_books(db_session, text=text, books=books)
+        assert outcome.book_ids == [hobbit], text
+
+
+async def test_hostile_queries_cost_a_bounded_number_of_statements(
+    db_session: AsyncSession, test_engine: AsyncEngine
+) -> None:
+    await add(db_session, "The Hobbit", "J. R. R. Tolkien", description="There and back again")
+    statements = 0
+
+    def count(*_: object) -> None:
+        nonlocal statements
+        statements += 1
+
+    event.listen(test_engine.sync_engine, "before_cursor_execute", count)
+    most = 0
+    for text in hostile_texts(80):
+        statements = 0
+        await list_books(db_session, query=BookQuery(q=text))
+        await suggest_books(db_session, text=text)
+        most = max(most, statements)
+    event.remove(test_engine.sync_engine, "before_cursor_execute", count)
+    assert most <= 24
+
+
+def hostile_texts(count: int) -> list[str]:
+    """Return queries made of what breaks search engines, the same ones each time."""
+    chance = random.Random(35)  # noqa: S311 (no secret)
+    pieces = [
+        *(
+            "'",
+            '"',
+            "\\",
+            "&",
+            "|",
+            "!",
+            ":*",
+            "(",
+            ")",
+            "<->",
+            "%",
+            "_",
+            "*",
+            "?",
+            "[a-z]",
+            "--",
+            ";",
+        ),
+        *(
+            "=20",
+            "'=0'",
+            "$1",
+            "{}",
+            "\u202e",
+            "\u200b",
+            "\ufeff",
+            "é",
+            "ﬁ",
+            "ß",
+            "İ",
+            "中国",
+            "😀",
+        ),
+        *("hobbit", "tolkien", "the", "of", "and", "a", "x" * 300, "word " * 40, "0", "1e9", "NaN"),
+    ]
+    return ["".join(chance.choices(pieces, k=chance.randint(1, 30))) for _ in range(count)]

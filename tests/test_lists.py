@@ -44,11 +44,15 @@ LISTS: Mapping[str, tuple[str, ...]] = {
 }
 """How each list of the API is asked for in the test of its statements."""
 
+SHORT_LISTS = {"/api/v1/books/suggest": "the best few"}
+"""Lists that need no pages, and what keeps them short."""
+
 OTHERS: Mapping[str, tuple[str, ...]] = {
     "/": ("",),
     "/books": ("", "?q=volume", "?size=100&genre_id={genre}"),
     "/books/{book_id}/{slug}": ("",),
     "/orders": ("",),
+    "/api/v1/books/suggest": ("?q=vol",),
     "/api/v1/books/{book_id}": ("",),
     "/api/v1/cart": ("",),
     "/api/v1/series/{series_id}": ("?size=100",),
@@ -146,7 +150,11 @@ def arrays_within(schema: dict[str, Any], seen: set[str]) -> Iterator[tuple[str,
 
 
 def test_every_list_comes_in_pages() -> None:
-    lists = {path: operation for path, operation in operations() if is_list(operation)}
+    lists = {
+        path: operation
+        for path, operation in operations()
+        if is_list(operation) and path not in SHORT_LISTS
+    }
     assert lists.keys() == LISTS.keys()
     for path, operation in lists.items():
         parameters = {

@@ -26,6 +26,8 @@ SCRIPTS = (0x30, 0xFF10, 0x0660, 0x06F0, 0x0966, 0x0E50, 0x1D7CE)
 """Where scripts have their zero: ASCII, full width, Arabic, Persian, Devanagari, Thai, bold."""
 
 PREFIXES = ("", "ISBN ", "ISBN: ", "ISBN-13: ", "isbn13", "\uff29\uff33\uff22\uff2e\uff1a ")
+Form = Literal["NFC", "NFD", "NFKC", "NFKD"]
+FORMS: tuple[Form, ...] = ("NFC", "NFD", "NFKC", "NFKD")
 SPELLINGS_OF_EACH = len(SEPARATORS) * len(SCRIPTS) * len(PREFIXES) * 2 * 2
 
 
@@ -56,20 +58,19 @@ def spellings(core: str) -> list[str]:
     return written
 
 
-@pytest.mark.parametrize("form", ["NFC", "NFD"])
 @pytest.mark.usefixtures("shop")
-async def test_10_000_spellings_are_one_row_each(form: Literal["NFC", "NFD"]) -> None:
+async def test_10_000_spellings_are_one_row_each() -> None:
     title = "Émile ou l'éducation № Å"
     rows = [
-        (core, unicodedata.normalize(form, f"{title} {index}"), spelling)
+        (unicodedata.normalize(FORMS[number % 2], f"{title} {index}"), spelling)
         for index, core in enumerate(CORES)
-        for spelling in spellings(core)
+        for number, spelling in enumerate(spellings(core))
     ]
-    assert len({spelling for _, _, spelling in rows}) >= 5_000  # in two forms 10,000
+    assert len({spelling for _, spelling in rows}) >= 10_000
     file = io.StringIO(newline="")
     sheet = SheetWriter(file)
     sheet.write(["isbn", "title", "author", "price"])
-    for _, written, spelling in rows:
+    for written, spelling in rows:
         sheet.write([spelling, written, "Jean-Jacques Rousseau", "9.99"])
     report = await take(file.getvalue().encode())
     assert report.taken == len(CORES)
@@ -98,11 +99,11 @@ async def test_titles_in_both_unicode_forms_are_one_book() -> None:
     st.sampled_from(SEPARATORS),
     st.sampled_from(SCRIPTS),
     st.sampled_from(PREFIXES),
-    st.sampled_from(["NFC", "NFD", "NFKC", "NFKD"]),
+    st.sampled_from(FORMS),
     st.data(),
 )
 def test_any_isbn_in_any_spelling(
-    core: str, separator: str, zero: int, prefix: str, form: str, data: st.DataObject
+    core: str, separator: str, zero: int, prefix: str, form: Form, data: st.DataObject
 ) -> None:
     digits = data.draw(st.sampled_from([isbn13(core), isbn10(core)]))
     cuts = data.draw(st.lists(st.integers(0, len(digits)), max_size=4).map(sorted))

@@ -543,3 +543,20 @@ async def test_works_are_shown_merged_and_split(live_database: str, tmp_path: Pa
 async def test_help_shows_an_example(live_database: str, command: tuple[str, ...]) -> None:
     words = await run_command(*command, "--help", database_url=live_database)
     assert f"Example: bookstore {' '.join(command)}" in words
+
+
+async def test_stock_comes_in_and_the_catalogue_goes_out(
+    live_database: str, tmp_path: Path
+) -> None:
+    books, stock = tmp_path / "books.csv", tmp_path / "stock.csv"
+    exported, message = tmp_path / "out.csv.gz", tmp_path / "out.xml"
+    books.write_bytes(BOOKS)
+    stock.write_bytes(b"ean;qty;price\n9780141439518;5;6,50\n9780000000002;1;1\n")
+    await run_command("import", "csv", str(books), database_url=live_database)
+    told = await run_command("import", "stock", str(stock), database_url=live_database)
+    assert re.search(r"updated\s+1\b", told)
+    assert re.search(r"not in the shop\s+1\b", told)
+    await run_command("export", "csv", str(exported), database_url=live_database)
+    assert b'"6.50"' in gzip.decompress(exported.read_bytes())
+    await run_command("export", "onix", str(message), database_url=live_database)
+    assert b"<TitleText>Emma</TitleText>" in message.read_bytes()

@@ -245,3 +245,21 @@ async def test_any_text_comes_back(words: list[str]) -> None:
 @given(st.lists(st.text().map(str.strip), min_size=1))
 def test_any_list_comes_back(items: list[str]) -> None:
     assert split_list(join_list(items)) == items
+
+
+async def test_a_row_can_remove_a_book_and_change_its_lists() -> None:
+    await add(isbn="9780141439587", title="Emma", name="N", text="T", other="O")
+    row = "isbn,series,thema,bic,shop_status,stock\n978-0-14-143958-7,X | Y | Z,FBA*,5,{},{}\n"
+    report = await take(row.format("on sale", 9).encode())
+    assert (report.updated, report.refused) == (1, [])
+    (changed,) = table(await export())
+    assert changed["series"] == "X | Y | Z"
+    assert (changed["thema"], changed["bic"].strip("'*")) == ("FBA*", "5")
+    report = await take(row.format("removed", 1).encode())
+    assert (report.updated, report.refused) == (1, [])
+    (removed,) = table(await export())
+    assert (removed["shop_status"], removed["stock"]) == ("removed", "9")
+    before = await row_versions()
+    assert (await take(row.format("removed", 1).encode())).unchanged == 1
+    assert (await take(row.format("on sale", 1).encode())).refused_total == 1
+    assert await row_versions() == before

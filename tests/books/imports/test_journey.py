@@ -133,9 +133,29 @@ async def test_files_are_uploaded_followed_and_reported(
             async with staff_client(shop) as client:
                 await journey(client)
                 assert worker.memory() < 300 * 1024 * 1024
+                await break_off(client, tmp_path / "media" / "imports")
         finally:
             assert await worker.end(signal.SIGTERM) == 0, worker.log.read_text()
         await watch_until_the_server_stops(shop, client.headers)
+
+
+async def break_off(client: httpx.AsyncClient, folder: Path) -> None:
+    """Cut the connection in the middle of an upload, of which nothing stays."""
+    before = {path.name for path in folder.iterdir()}
+    seen: set[str] = set()
+
+    async def half() -> AsyncIterator[bytes]:
+        while not seen:
+            yield b"x" * 1_000_000
+            seen.update(path.name for path in folder.iterdir() if path.name not in before)
+        raise ConnectionResetError
+
+    async with asyncio.timeout(SECONDS):
+        with pytest.raises(ConnectionResetError):
+            await client.post(URL, content=half())
+        while {path.name for path in folder.iterdir()} != before:  # noqa: ASYNC110 (a folder tells nobody)
+            await asyncio.sleep(0.05)
+    assert all(name.endswith(".part") for name in seen)
 
 
 async def watch_until_the_server_stops(shop: LiveShop, headers: httpx.Headers) -> None:

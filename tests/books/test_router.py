@@ -51,6 +51,7 @@ async def test_a_list_answers_the_contract(client: AsyncClient, db_session: Asyn
         "size": 5,
         "next_cursor": None,
         "previous_cursor": None,
+        "facets": None,
     }
 
 

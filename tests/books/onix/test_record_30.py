@@ -664,6 +664,18 @@ def kept(territory: Territory) -> KeptRight:
     return KeptRight(type_code="01", **territory_columns(territory))
 
 
+def test_a_list_of_countries_that_is_longer_than_all_countries_is_read_like_any() -> None:
+    written = "gb ie " * 400
+    product = product_30(
+        published(
+            "<SalesRights><SalesRightsType>01</SalesRightsType><Territory><CountriesIncluded>"
+            f"{written}</CountriesIncluded></Territory></SalesRights>"
+        )
+    )
+    local = Territory(countries_included=frozenset({"GB", "IE"}))
+    assert product.sales_rights == (SalesRight("01", local),)
+
+
 def test_sales_rights() -> None:
     product = product_30(
         published(

@@ -104,7 +104,9 @@ def digest_of(product: OnixProduct, options: FeedOptions) -> bytes:
 def _tell(parts: list[str], value: Any) -> None:
     """Add what a value says, so that no two values say the same."""
     kind = type(value)
-    if kind is tuple or kind is frozenset:
+    if kind is str or value is None:  # as most are
+        parts.append(f"{value!r};")
+    elif kind is tuple or kind is frozenset:
         items = value if kind is tuple else sorted(value)
         parts.append("(")
         for item in items:

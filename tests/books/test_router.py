@@ -56,7 +56,7 @@ async def test_a_list_answers_the_contract(client: AsyncClient, db_session: Asyn
         "total_is_exact": True,
         "corrected_query": None,
         "suggested_query": None,
-        "highlights": {},
+        "highlights": {str(book.id): {"title": [[17, 25]], "author": [], "series": []}},
         "page": 1,
         "size": 5,
         "next_cursor": None,

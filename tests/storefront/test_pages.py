@@ -144,6 +144,23 @@ async def test_search_repairs_the_spelling_and_says_so(
     assert "Nothing was found for “wutherin hieghts”" in page.text
 
 
+async def test_search_marks_what_it_found(browser: Browser, db_session: AsyncSession) -> None:
+    await make_book(db_session, title="<b>Heights</b> & Depths", author="Emily Brontë")
+    page = await browser.go("/books?q=heights+and+bront")
+    assert "&lt;b&gt;<mark>Heights</mark>&lt;/b&gt; <mark>&amp;</mark> Depths</a>" in page.text
+    assert "Emily <mark>Bront</mark>ë" in page.text
+
+
+async def test_search_names_a_spelling_that_finds_more(
+    browser: Browser, db_session: AsyncSession
+) -> None:
+    await make_book(db_session, title="My Friend Harry", author="Bill Porter")
+    for volume in range(5):
+        await make_book(db_session, title=f"Harry and the Potter {volume}", author="J. K. Rowling")
+    page = await browser.go("/books?q=harry+porter&page=1&sort=price")
+    assert 'Did you mean <a href="/books?q=harry+potter&amp;sort=price">' in page.text
+
+
 async def test_search_without_result(browser: Browser) -> None:
     page = await browser.go("/books?q=zzzzqqqq")
     assert page.status_code == 200

@@ -100,6 +100,22 @@ class SalesRule(Territorial, Protocol):
 P = TypeVar("P", bound=Priced)
 
 
+def is_set_in_shop(
+    *,
+    price: Decimal | None,
+    currency: str,
+    feed_price: Decimal | None,
+    priced_on: date | None,
+    feed_currency: str,
+) -> bool:
+    """Tell whether somebody of the shop has set the price since feeds named ``feed_price``.
+
+    ``priced_on`` is the day on which a feed was heard last; before the first nobody is.
+    """
+    is_known = priced_on is not None and price is not None
+    return is_known and (price, currency) != (feed_price, feed_currency)
+
+
 def choose_price(prices: Iterable[P], *, currency: str, country: str, day: date) -> P | None:
     """Return the price that a shop in the country asks on that day, if there is one.
 

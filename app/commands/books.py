@@ -24,7 +24,9 @@ from app.books.models import ImportKind
 from app.books.schemas import MAX_QUANTITY
 from app.commands.progress import progress_shown
 from app.commands.terminal import err, fail, out, visible
+from app.core.clock import utc_now
 from app.core.config import get_settings
+from app.core.market import shop_market
 from app.core.schemas import Price
 from app.db.session import dispose_engine, session_scope
 
@@ -216,7 +218,11 @@ def import_stock_files(
     reports: dict[str, ImportReport] = {}
     unread: dict[str, str] = {}
     with local.local_database():
-        options = SupplyOptions(currency=get_settings().currency, meaning=meaning)
+        options = SupplyOptions(
+            currency=get_settings().currency,
+            today=shop_market(now=utc_now(), settings=get_settings()).today,
+            meaning=meaning,
+        )
         for name, source in sources.items():
             if len(sources) > 1:
                 out.print(visible(name), markup=False)

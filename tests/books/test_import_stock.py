@@ -2,6 +2,7 @@
 
 import gzip
 import io
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 from sqlalchemy import text
 
 from app.books.importers.errors import ImportFileError
-from app.books.importers.report import ImportReport, Note, Refusal
+from app.books.importers.report import OWN_PRICE, ImportReport, Note, Refusal
 from app.books.importers.run import import_stock
 from app.books.importers.supply import (
     BATCH_ROWS,
@@ -52,7 +53,9 @@ async def run(
         io.BytesIO(raw) if isinstance(raw, bytes) else raw,
         mapping=mapping or {},
         options=SupplyOptions(
-            currency="EUR", meaning=StockMeaning.SHELF if shelf else StockMeaning.SUPPLIER
+            currency="EUR",
+            today=date(2026, 11, 24),
+            meaning=StockMeaning.SHELF if shelf else StockMeaning.SUPPLIER,
         ),
         on_progress=lambda _: None,
     )
@@ -110,7 +113,7 @@ async def test_a_count_of_the_shelf_keeps_reserved_copies_and_tells_those_who_wa
 async def test_of_several_rows_about_a_book_the_last_counts_and_it_is_told(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    report = await run(f"isbn,price\n{EMMA},1\n{DUNE},9.99\n0-14-143958-0,2\n")
+    report = await run(f"isbn,price\n{EMMA},1\n{DUNE},\n0-14-143958-0,2\n")
     assert counts(report) == (3, 1, 2, 0, 0)
     assert report.notes == [Note(4, EMMA, REPEATED.format(2))]
     monkeypatch.setattr("app.books.importers.supply.BATCH_ROWS", 1)
@@ -118,6 +121,26 @@ async def test_of_several_rows_about_a_book_the_last_counts_and_it_is_told(
     assert report.notes == [Note(3, EMMA, REPEATED.format(2))]
     assert (await query(FACTS))[0][0] == Decimal("4.00")
     assert BATCH_ROWS == 5_000
+
+
+async def test_a_price_that_was_set_in_the_shop_stays_until_the_shop_changes_it() -> None:
+    night = f"isbn,price\n{EMMA},8.49\n"
+    assert counts(await run(night)) == (1, 1, 0, 0, 0)
+    assert counts(await run(night)) == (1, 0, 1, 0, 0)
+    async with session_scope() as session:
+        await session.execute(text("UPDATE books SET price = 7.00 WHERE id = 1"))
+    before = await row_versions()
+    report = await run(night)
+    assert counts(report) == (1, 0, 1, 0, 0)
+    assert report.notes == [Note(2, EMMA, OWN_PRICE.format("8.49"))]
+    assert await row_versions() == before
+    report = await run(f"isbn,price\n{EMMA},8.99\n")
+    assert report.notes == [Note(2, EMMA, OWN_PRICE.format("8.99"))]
+    assert (await query(FACTS))[0][0] == Decimal("7.00")
+    assert counts(await run(f"isbn,price\n{EMMA},8.99\n", shelf=True)) == (1, 1, 0, 0, 0)
+    assert (await query(FACTS))[0][0] == Decimal("8.99")
+    assert (await run(f"isbn,price\n{EMMA},9.49\n")).notes == []
+    assert (await query(FACTS))[0][0] == Decimal("9.49")
 
 
 async def test_a_removed_book_is_unknown() -> None:

@@ -93,7 +93,16 @@ async def list_supplied(session: AsyncSession, *, numbers: Collection[str]) -> d
     found: dict[str, AnyRow] = {}
     for column in (Book.isbn, Book.gtin):
         statement = (
-            select(column.label("number"), Book.id, Book.availability_code, Stock.on_hand)
+            select(
+                column.label("number"),
+                Book.id,
+                Book.price,
+                Book.currency,
+                Book.feed_price,
+                Book.priced_on,
+                Book.availability_code,
+                Stock.on_hand,
+            )
             .join(Book.stock)
             .where(_is_one_of(column, numbers), Book.deleted_at.is_(None))
         )

@@ -13,6 +13,8 @@ MAX_KEPT_REFUSALS = 100_000
 
 EXAMPLES_PER_KIND = 5
 
+OWN_PRICE = "The price that was set in the shop stays; the file's would be {}."
+
 
 class RepairKind(StrEnum):
     """What was done to rows beyond reading them."""

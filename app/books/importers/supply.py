@@ -4,11 +4,13 @@ What a supplier has is not what stands on the shop's shelf. Usually a file says 
 then its stock only tells the availability. A file of the shop's own counts says so
 (``StockMeaning.SHELF``): then reserved copies stay reserved, and those who wait are told.
 
-A price is taken as any import takes it: the newest word counts, also over one that staff set.
+A supplier's price is taken as those of publishers' feeds are: one that somebody of the shop has set
+since then stays. In a file of the shop's own the price is the shop's.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from enum import StrEnum
 from operator import attrgetter
 from typing import Any
@@ -19,9 +21,10 @@ from app.books import stock
 from app.books.errors import BookNotFoundError
 from app.books.importers import landing_repository as repository
 from app.books.importers.batches import ReadAhead, SeenLines, take
-from app.books.importers.report import ImportReport, Note, Refusal
+from app.books.importers.report import OWN_PRICE, ImportReport, Note, Refusal
 from app.books.importers.supply_rows import SupplyRow
 from app.books.models import Book
+from app.books.pricing import is_set_in_shop
 from app.core.keyset import AnyRow
 from app.db.session import MAX_ATTEMPTS, AsyncSessionLocal, transactional
 
@@ -32,7 +35,14 @@ IN_STOCK, OUT_OF_STOCK = "21", "31"
 SUPPLIED = frozenset([None, "20", "21", "22", "23"])
 """Availabilities (ONIX list 65) that a stock of none contradicts; nobody's word is one too."""
 
-COLUMNS = (Book.price, Book.currency, Book.availability_code, Book.order_time_days)
+COLUMNS = (
+    Book.price,
+    Book.currency,
+    Book.feed_price,
+    Book.priced_on,
+    Book.availability_code,
+    Book.order_time_days,
+)
 
 
 class StockMeaning(StrEnum):
@@ -44,9 +54,10 @@ class StockMeaning(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class SupplyOptions:
-    """Whose copies a file counts, and the shop's currency (ISO 4217)."""
+    """Whose copies a file counts, the shop's currency (ISO 4217) and the day in its zone."""
 
     currency: str
+    today: date
     meaning: StockMeaning = StockMeaning.SUPPLIER
 
 
@@ -57,6 +68,7 @@ class Landing:
     row: SupplyRow
     book_id: int
     is_changed: bool
+    note: str | None = None
     repeated_line: int | None = None
     """Where the batch had the book before."""
 
@@ -106,6 +118,8 @@ def _tell(report: ImportReport, result: Refusal | Landing | Note, seen: SeenLine
     before = result.repeated_line or seen.get(result.book_id)
     if before is not None:
         report.note(Note(row.line, row.reference, REPEATED.format(before)))
+    elif result.note is not None:
+        report.note(Note(row.line, row.reference, result.note))
     seen[result.book_id] = row.line
     if result.is_changed:
         report.updated += 1
@@ -149,7 +163,13 @@ async def land_supply(
         }
         await stock.set_all_on_hand(session, quantities=counts)
         changed |= counts.keys()
-    return list(_landings(rows, books, last, changed))
+    notes = {
+        book_id: OWN_PRICE.format(row.price)
+        for book_id, row in last.items()
+        if row.price not in {None, present[book_id].price}
+        and _keeps_own_price(present[book_id], options)
+    }
+    return list(_landings(rows, books, last, changed, notes))
 
 
 def _landings(
@@ -157,6 +177,7 @@ def _landings(
     books: Mapping[str, AnyRow],
     last: Mapping[int, SupplyRow],
     changed: set[int],
+    notes: Mapping[int, str],
 ) -> Iterator[Landing | Note]:
     lines: dict[int, int] = {}
     for row in rows:
@@ -165,18 +186,40 @@ def _landings(
             continue
         book_id = books[row.number].id
         is_changed = book_id in changed and last[book_id] is row
-        yield Landing(row, book_id, is_changed, lines.get(book_id))
+        note = notes.get(book_id) if last[book_id] is row else None
+        yield Landing(row, book_id, is_changed, note, lines.get(book_id))
         lines[book_id] = row.line
 
 
 def _told(row: SupplyRow, book: AnyRow, options: SupplyOptions) -> dict[str, Any]:
     """Return what a row says, by column; ``None`` where it says nothing."""
-    return {
-        "price": row.price,
-        "currency": None if row.price is None else options.currency,
+    return _told_of_price(row, book, options) | {
         "availability_code": row.availability or _availability(row, book, options),
         "order_time_days": row.order_time_days,
     }
+
+
+def _told_of_price(row: SupplyRow, book: AnyRow, options: SupplyOptions) -> dict[str, Any]:
+    """Return what a row says of the price; a supplier's is also remembered as such."""
+    price = None if _keeps_own_price(book, options) else row.price
+    is_suppliers = options.meaning is StockMeaning.SUPPLIER and row.price is not None
+    is_news = is_suppliers and (book.priced_on is None or book.feed_price != row.price)
+    return {
+        "price": price,
+        "currency": None if price is None else options.currency,
+        "feed_price": row.price if is_suppliers else None,
+        "priced_on": options.today if is_news else None,
+    }
+
+
+def _keeps_own_price(book: AnyRow, options: SupplyOptions) -> bool:
+    return options.meaning is StockMeaning.SUPPLIER and is_set_in_shop(
+        price=book.price,
+        currency=book.currency,
+        feed_price=book.feed_price,
+        priced_on=book.priced_on,
+        feed_currency=options.currency,
+    )
 
 
 def _availability(row: SupplyRow, book: AnyRow, options: SupplyOptions) -> str | None:

@@ -16,13 +16,12 @@ from app.books.importers.onix.landing import (
     NO_PRICE,
     NO_REFERENCE,
     NO_TITLE,
-    OWN_PRICE,
     REMOVED,
     REPEATED,
     TEST,
     FeedOptions,
 )
-from app.books.importers.report import ImportReport
+from app.books.importers.report import OWN_PRICE, ImportReport
 from app.books.importers.run import import_onix
 from app.db.base import Base
 from app.db.session import session_scope

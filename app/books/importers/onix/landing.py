@@ -33,9 +33,9 @@ from app.books.importers.onix.facts import (
 from app.books.importers.onix.product import BrokenProduct, OnixHeader, OnixProduct
 from app.books.importers.onix.reader import OnixMessage
 from app.books.importers.onix.shelf import Shelf, find_records, load_shelf
-from app.books.importers.report import ImportReport, Note, Refusal
+from app.books.importers.report import OWN_PRICE, ImportReport, Note, Refusal
 from app.books.models import Book, FeedRecord, Price
-from app.books.pricing import choose_price
+from app.books.pricing import choose_price, is_set_in_shop
 from app.core.exceptions import is_unstorable
 from app.db.session import MAX_ATTEMPTS, AsyncSessionLocal, transactional
 
@@ -50,7 +50,6 @@ REMOVED = "This book was removed from the shop by its staff. To sell it again, a
 REPEATED = "The message has several records with this reference: the last one counts."
 FREE_OR_UNKNOWN = "Not on sale: the feed says that it is free of charge or has no price yet."
 NO_PRICE = "Not on sale: the record has no price."
-OWN_PRICE = "The price that was set in the shop stays; the record's would be {}."
 
 NOT_STORABLE = "A value of the record does not fit into the catalogue."
 
@@ -374,10 +373,12 @@ class _Batch:
         somebody has set it since.
         """
         options = self._options
-        is_set = (
-            book.priced_on is not None
-            and book.price is not None
-            and (book.price, book.currency) != (book.feed_price, options.currency)
+        is_set = is_set_in_shop(
+            price=book.price,
+            currency=book.currency,
+            feed_price=book.feed_price,
+            priced_on=book.priced_on,
+            feed_currency=options.currency,
         )
         book.priced_on = options.today
         chosen = choose_price(

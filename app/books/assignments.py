@@ -8,9 +8,10 @@ from typing import Any, TypeAlias
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.books import names_repository, works_repository
 from app.books.author_lines import author_line
 from app.books.codes import ContributorRole
+from app.books.repository import names as names_repository
+from app.books.repository import works as works_repository
 from app.books.schemas import BookLists
 
 Lists: TypeAlias = dict[str, list[dict[str, Any]]]

@@ -7,7 +7,6 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.books import names_repository, works_repository
 from app.books.author_lines import author_line
 from app.books.catalogue_schemas import PublisherRead, SeriesSummary
 from app.books.codes import ContributorRole
@@ -20,7 +19,9 @@ from app.books.errors import (
 )
 from app.books.models import Contributor, Publisher, Series
 from app.books.name_schemas import ContributorDetails, ContributorUpdate
-from app.books.names_repository import REFERENCES, Named
+from app.books.repository import names as names_repository
+from app.books.repository import works as works_repository
+from app.books.repository.names import REFERENCES, Named
 from app.core.exceptions import AppError
 
 NOT_FOUND: Mapping[type[Named], type[AppError]] = {

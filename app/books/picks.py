@@ -2,8 +2,8 @@
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.books import picks_repository
 from app.books.errors import StaffPickNotFoundError, WorkNotFoundError
+from app.books.repository import picks as picks_repository
 from app.books.schemas import BookSummary
 from app.books.work_schemas import (
     StaffPickPage,

@@ -8,8 +8,8 @@ from decimal import Decimal
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.books import repricing_repository
 from app.books.pricing import choose_price
+from app.books.repository import repricing as repricing_repository
 from app.core.market import Market
 
 CENT = Decimal("0.01")

@@ -12,10 +12,11 @@ from dataclasses import dataclass, field, replace
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.books import repository, search_repository
+from app.books import repository
 from app.books.errors import InvalidIsbnError
 from app.books.isbn import looks_like_isbn, parse_isbn
 from app.books.repository import BookFilter
+from app.books.repository import search as search_repository
 from app.books.spelling import (
     SHORTEST_FUZZY_WORD,
     Choice,

@@ -9,9 +9,10 @@ from itertools import islice
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.books import search, search_repository
+from app.books import search
 from app.books.isbn import looks_like_isbn
 from app.books.repository import BookFilter
+from app.books.repository import search as search_repository
 from app.books.schemas import Suggestion, SuggestionKind
 from app.books.spelling import one_letter_off
 from app.core.keyset import AnyRow

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Sequence
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.books import repository, works_repository
+from app.books import repository
 from app.books.author_lines import author_line
 from app.books.codes import ContributorRole
 from app.books.errors import (
@@ -19,6 +19,7 @@ from app.books.errors import (
     WorkWouldBeEmptyError,
 )
 from app.books.models import Work
+from app.books.repository import works as works_repository
 from app.books.schemas import ContributorRead, GenreRead
 from app.books.slugs import book_address
 from app.books.work_schemas import (

@@ -6,10 +6,11 @@ import pytest
 from sqlalchemy import event, func, select
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
-from app.books import search, search_repository
+from app.books import search
 from app.books.models import Book, Stock, Work
 from app.books.queries import BookQuery
 from app.books.repository import BookFilter
+from app.books.repository import search as search_repository
 from app.books.search import MAX_WORDS, SearchOutcome
 from app.books.service import delete_book, list_books, suggest_books
 from app.core.clock import utc_now

@@ -20,7 +20,7 @@ from app.books.models import (
 )
 from app.books.repository.filters import among
 from app.books.repository.lists import summaries
-from app.books.trade_facts import AVAILABILITY, SALES_RIGHTS
+from app.books.repository.trade_facts import AVAILABILITY, SALES_RIGHTS
 from app.core.keyset import AnyRow
 
 MAX_EDITIONS = 100

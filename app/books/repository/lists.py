@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.books.models import Book, Stock, Work
 from app.books.queries import BookSort, SortDirection
 from app.books.repository.filters import BookFilter
-from app.books.trade_facts import AVAILABILITY
+from app.books.repository.trade_facts import AVAILABILITY
 from app.core.keyset import AnyRow, AnySelect, Order, count_rows, read_slice
 from app.core.pagination import Slice, Window
 

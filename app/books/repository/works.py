@@ -27,7 +27,7 @@ from app.books.models import (
     WorkSubject,
 )
 from app.books.repository import among
-from app.books.trade_facts import AVAILABILITY
+from app.books.repository.trade_facts import AVAILABILITY
 from app.core.keyset import AnyRow
 
 MAX_POPULARITY = 2**31 - 1

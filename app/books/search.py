@@ -50,7 +50,9 @@ MAX_DESCRIBED = 200
 DESCRIPTIONS_READ = 1_000
 SHORTEST_INDEXED_BEGINNING = 3
 MANY_BEGUN = 300
-"""With so many words that begin so, a good part of all works has one."""
+MANY_BEGUN_FOR_A_FEW = 100
+"""With so many words that begin so, a good part of all works has one: enough of them that looking
+through the most read works finds as many as are wanted sooner than the index does."""
 
 MAX_REPAIRED_WORDS = 6
 MAX_DOUBTED_WORDS = 8
@@ -152,7 +154,7 @@ def _beginning(word: str) -> str:
 def _outcome(found: Sequence[AnyRow], words: Sequence[str]) -> SearchOutcome:
     return SearchOutcome(
         book_ids=[row.id for row in found[:MAX_FOUND]],
-        is_complete=len(found) <= MAX_FOUND,
+        is_complete=len(found) <= MAX_FOUND and not any(row.is_cut for row in found),
         words=words,
     )
 
@@ -172,7 +174,7 @@ async def _find_words(
     found = await _rank(session, words=words, books=books, query=words_query(words))
     if _is_found(found, words):
         return found
-    query, beginning = await _unfinished(session, words)
+    query, beginning = await _unfinished(session, words, many=MANY_BEGUN)
     return await _rank(session, words=words, books=books, query=query, beginning=beginning)
 
 
@@ -180,24 +182,24 @@ async def list_beginning_so(
     session: AsyncSession, *, words: Sequence[str], limit: int
 ) -> Sequence[AnyRow]:
     """Return the most read works that have the words, the last of which may be unfinished."""
-    query, beginning = await _unfinished(session, words)
+    query, beginning = await _unfinished(session, words, many=MANY_BEGUN_FOR_A_FEW)
     return await search_repository.list_famous(
         session, words=query, beginning=beginning, limit=limit
     )
 
 
-async def _unfinished(session: AsyncSession, words: Sequence[str]) -> tuple[str, str | None]:
+async def _unfinished(
+    session: AsyncSession, words: Sequence[str], *, many: int
+) -> tuple[str, str | None]:
     """Return a tsquery for the index, and one for what is looked for in the works themselves.
 
     The index would have to collect a good part of all works for a beginning of a letter or two.
     """
     *whole, last = words
-    if len(last) >= SHORTEST_INDEXED_BEGINNING:
+    begun = await search_repository.count_begun(session, beginning=last, limit=many)
+    if begun < many:
         return beginning_query(words), None
-    if whole:
-        return words_query(whole), _beginning(last)
-    begun = await search_repository.count_begun(session, beginning=last, limit=MANY_BEGUN)
-    return ("", _beginning(last)) if begun >= MANY_BEGUN else (_beginning(last), None)
+    return words_query(whole), _beginning(last)
 
 
 async def _rank(
@@ -208,15 +210,23 @@ async def _rank(
     query: str,
     beginning: str | None = None,
 ) -> Sequence[AnyRow]:
-    return await search_repository.rank_books(
-        session,
-        books=books,
-        words=query,
-        beginning=beginning,
-        folded=" ".join(words),
-        authors=" & ".join(f"'{word}':B" for word in words),
-        limit=MAX_FOUND + 1,
-    )
+    async def rank(*, is_exact: bool) -> Sequence[AnyRow]:
+        return await search_repository.rank_books(
+            session,
+            books=books,
+            words=query,
+            beginning=beginning,
+            folded=" ".join(words),
+            authors=" & ".join(f"'{word}':B" for word in words),
+            limit=MAX_FOUND + 1,
+            is_exact=is_exact,
+        )
+
+    if not books.is_broad():
+        return await rank(is_exact=True)
+    found = await rank(is_exact=False)
+    is_doubtful = books != BookFilter() and len(found) < FEW
+    return await rank(is_exact=True) if is_doubtful else found
 
 
 async def _find_described(

@@ -35,8 +35,7 @@ def make_slug(*, title: str, author: str) -> str:
     transcription.
     """
     composed = unicodedata.normalize("NFC", f"{title} {author}").casefold()
-    text = "".join(_fold(character) for character in composed)
-    words = "".join(character if _is_in_words(character) else " " for character in text).split()
+    words = composed.translate(LETTERS).split()
     slug = ""
     for word in words:
         longer = f"{slug}-{word}" if slug else word[:MAX_CHARACTERS]
@@ -49,6 +48,19 @@ def make_slug(*, title: str, author: str) -> str:
 def book_address(book_id: int, *, title: str, author: str) -> str:
     """Return the path of a book's page; every other spelling of it redirects there."""
     return f"/books/{book_id}/{quote(make_slug(title=title, author=author))}"
+
+
+class _Letters(dict[int, str]):
+    """What characters are in an address, worked out when one is met for the first time."""
+
+    def __missing__(self, code: int) -> str:
+        """Return and remember what a character becomes."""
+        folded = _fold(chr(code))
+        self[code] = "".join(part if _is_in_words(part) else " " for part in folded)
+        return self[code]
+
+
+LETTERS = _Letters()
 
 
 def _fold(character: str) -> str:

@@ -20,6 +20,7 @@ from app.core.keyset import AnyRow
 WORKS = 60
 """So many works are looked at for people and series."""
 
+NAMED = 24
 WORKS_SHOWN = 6
 OTHERS_SHOWN = 3
 SHORTEST_MISSPELT = 4
@@ -43,7 +44,9 @@ async def suggest(session: AsyncSession, *, text: str) -> list[Suggestion]:
     if not rows and len(words[-1]) >= SHORTEST_MISSPELT:
         words = await _repair(session, words)
         rows = await search.list_beginning_so(session, words=words, limit=WORKS)
-    named = await search_repository.list_named(session, work_ids=[row.work_id for row in rows])
+    named = await search_repository.list_named(
+        session, work_ids=[row.work_id for row in rows], limit=NAMED
+    )
     titled = [row for row in rows if _has(row.folded_title, words)]
     others = [row for row in rows if not _has(row.folded_title, words)]
     return [

@@ -1,7 +1,7 @@
 """Which books: conditions that every list, count and search shares."""
 
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, fields, replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -44,12 +44,17 @@ class BookFilter:
 
     def apply(self, statement: AnySelect) -> AnySelect:
         """Return the statement over books and works with the filter's conditions."""
-        conditions = (
-            CONDITIONS[item.name](value)
-            for item in fields(self)
-            if (value := getattr(self, item.name)) is not None
-        )
-        return statement.where(Book.is_sold, *conditions)
+        return statement.where(Book.is_sold, *self.conditions(item.name for item in fields(self)))
+
+    def conditions(self, names: Iterable[str]) -> list[ColumnElement[bool]]:
+        """Return what those of the named fields that are set ask of a book or its work."""
+        return [
+            CONDITIONS[name](value) for name in names if (value := getattr(self, name)) is not None
+        ]
+
+    def is_broad(self) -> bool:
+        """Tell whether it leaves a good part of a catalogue, and asks nothing of works."""
+        return self == replace(BookFilter(), **{name: getattr(self, name) for name in BROAD})
 
     def smallest_source(self) -> AnySelect:
         """Return a statement over books to apply this to; with their works, if it asks of them."""
@@ -110,6 +115,17 @@ FIELDS_OF_WORKS = (
     "series_id",
     "min_rating",
 )
+
+BROAD = (
+    "languages",
+    "formats",
+    "min_price",
+    "max_price",
+    "in_stock",
+    "published_from",
+    "published_to",
+)
+"""Fields of editions whose values many books share."""
 
 CONDITIONS: Mapping[str, Callable[[Any], ColumnElement[bool]]] = {
     "book_ids": lambda ids: among(Book.id, ids),

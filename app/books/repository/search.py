@@ -12,6 +12,7 @@ from sqlalchemy import (
     case,
     cast,
     exists,
+    false,
     func,
     literal,
     or_,
@@ -40,6 +41,7 @@ from app.books.repository import (
     matches,
     order_by,
 )
+from app.books.repository.filters import BROAD
 from app.core.keyset import AnyRow, AnySelect
 
 RANK_WEIGHTS = (0.1, 0.3, 0.6, 1.0)
@@ -62,6 +64,7 @@ FAME_BANDS = (
 UNREAD = "'=0'"
 
 MAX_FEW = 200
+MAX_LOOKED_AT = 5_000
 FAME_SAMPLE = 100
 LAST_CHARACTER = 0x10FFFF
 SIMILARITY = "0.35"
@@ -98,6 +101,7 @@ async def rank_books(
     folded: str,
     authors: str,
     limit: int,
+    is_exact: bool,
 ) -> Sequence[AnyRow]:
     """Return ids of books that have the words of a tsquery, the best first.
 
@@ -107,20 +111,28 @@ async def rank_books(
     ``folded`` is the text, ``authors`` the tsquery for authors of that name. ``beginning``, a
     tsquery too, is so frequent that no index is asked for it: the matches are
     looked through.
+
+    A broad filter is asked of the most read ``MAX_LOOKED_AT`` works that match; ``is_cut`` tells
+    whether there are more. With ``is_exact`` it is asked of all, which may take long.
     """
-    if books == BookFilter():
-        works = _famous(words, beginning, limit).cte("candidates")
-        candidates = (
-            select(Book.id, works)
-            .join_from(works, Book, Book.work_id == works.c.work_id)
-            .where(Book.is_sold)
-            .subquery()
-        )
-    else:
+    if is_exact:
         candidates = (
             books.apply(select(Book.id, *_work_columns()).select_from(Book).join(Work))
             .where(*_conditions(matches(words) if words else None, beginning))
+            .add_columns(false().label("is_cut"))
             .order_by(*order_by(BookSort.BESTSELLING, SortDirection.DESCENDING))
+            .limit(limit)
+            .subquery()
+        )
+    else:
+        looked_at = limit if books == BookFilter() else MAX_LOOKED_AT
+        works = _famous(words, beginning, looked_at).cte("candidates")
+        is_cut = select(func.count() >= looked_at).select_from(works).scalar_subquery()
+        candidates = (
+            select(Book.id, works, is_cut.label("is_cut"))
+            .join_from(works, Book, Book.work_id == works.c.work_id)
+            .where(Book.is_sold, *books.conditions(BROAD))
+            .order_by(works.c.popularity.desc(), works.c.work_id.desc(), Book.id.desc())
             .limit(limit)
             .subquery()
         )
@@ -148,7 +160,7 @@ async def rank_books(
         ),
     )
     statement = (
-        select(candidates.c.id, is_named.label("is_named"))
+        select(candidates.c.id, is_named.label("is_named"), candidates.c.is_cut)
         .order_by(
             (rank * cast(boost, DOUBLE_PRECISION) * fame).desc(),
             candidates.c.popularity.desc(),
@@ -189,14 +201,15 @@ def _with_first_book(works: CTE, work_id: ColumnElement[int]) -> AnySelect:
     )
 
 
-async def list_named(session: AsyncSession, *, work_ids: Sequence[int]) -> Sequence[AnyRow]:
-    """Return people and series of works, those of the most read works first."""
+async def list_named(
+    session: AsyncSession, *, work_ids: Sequence[int], limit: int
+) -> Sequence[AnyRow]:
+    """Return people and series of works, those of the most read works first, up to the limit."""
     people = (
         select(
             literal("person").label("kind"),
             Contributor.id,
             Contributor.name,
-            func.search_fold(Contributor.name).label("folded"),
             func.sum(Work.popularity).label("fame"),
         )
         .select_from(Contribution)
@@ -206,13 +219,7 @@ async def list_named(session: AsyncSession, *, work_ids: Sequence[int]) -> Seque
         .group_by(Contributor.id)
     )
     series = (
-        select(
-            literal("series"),
-            Series.id,
-            Series.title,
-            func.search_fold(Series.title),
-            func.sum(Work.popularity),
-        )
+        select(literal("series"), Series.id, Series.title, func.sum(Work.popularity))
         .select_from(SeriesMembership)
         .join(Series)
         .join(Work, Work.id == SeriesMembership.work_id)
@@ -220,7 +227,11 @@ async def list_named(session: AsyncSession, *, work_ids: Sequence[int]) -> Seque
         .group_by(Series.id)
     )
     named = union_all(people, series).subquery()
-    statement = select(named).order_by(named.c.fame.desc(), named.c.id)
+    # Limited first: to fold a name takes longer than all the rest.
+    best = select(named).order_by(named.c.fame.desc(), named.c.id).limit(limit).subquery()
+    statement = select(best, func.search_fold(best.c.name).label("folded")).order_by(
+        best.c.fame.desc(), best.c.id
+    )
     return (await session.execute(statement)).all()
 
 
@@ -327,13 +338,18 @@ def _famous(words: str, beginning: str | None, limit: int) -> AnySelect:
     many match. Works that nobody has read yet are taken as they come. Without words there is a
     beginning that a good part of all works has: they are looked through, the most read first.
     """
+    conditions = _conditions(None, beginning)
     if not words:
         return (
             select(*_work_columns())
-            .where(*_conditions(None, beginning))
+            .where(*conditions)
             .order_by(Work.popularity.desc(), Work.id.desc())
             .limit(limit)
         )
+
+    def having(query: ColumnElement[Any]) -> AnySelect:
+        return select(*_work_columns()).where(indexed_words().bool_op("@@")(query), *conditions)
+
     asked = func.to_tsquery(SEARCH_CONFIGURATION, words)
     marks = [
         " | ".join(f"'={digits}'" for digits in range(least, most + 1))
@@ -343,7 +359,7 @@ def _famous(words: str, beginning: str | None, limit: int) -> AnySelect:
     in_band = asked.op("&&")(cast(band.c.marks, TSQUERY))  # no words and a mark would be anything
     unread = asked.op("&&")(cast(literal(UNREAD, Text), TSQUERY))
     read = (
-        _works_with(in_band, beginning)
+        having(in_band)
         # + 0, so that the planner never walks the popularity index instead, testing each work
         .order_by((Work.popularity + 0).desc(), Work.id.desc())
         .limit(limit)
@@ -351,24 +367,16 @@ def _famous(words: str, beginning: str | None, limit: int) -> AnySelect:
     )
     by_band = select(read).select_from(band.join(read, true())).where(func.numnode(asked) > 0)
     if "&" not in words:
-        return _first(limit, by_band, _works_with(unread, beginning).where(func.numnode(asked) > 0))
-    few = _works_with(asked, beginning).limit(MAX_FEW + 1).cte("few").prefix_with("MATERIALIZED")
+        return _first(limit, by_band, having(unread).where(func.numnode(asked) > 0))
+    few = having(asked).limit(MAX_FEW + 1).cte("few").prefix_with("MATERIALIZED")
     is_few = select(func.count() <= MAX_FEW).select_from(few).scalar_subquery()
     return _first(
-        limit,
-        select(few).where(is_few),
-        by_band.where(~is_few),
-        _works_with(unread, beginning).where(~is_few),
+        limit, select(few).where(is_few), by_band.where(~is_few), having(unread).where(~is_few)
     )
 
 
 def _first(limit: int, *works: AnySelect) -> AnySelect:
     return select(union_all(*works).subquery()).limit(limit)
-
-
-def _works_with(query: ColumnElement[Any], beginning: str | None) -> AnySelect:
-    condition = indexed_words().bool_op("@@")(query)
-    return select(*_work_columns()).where(*_conditions(condition, beginning))
 
 
 async def list_known_words(session: AsyncSession, *, words: Collection[str]) -> set[str]:

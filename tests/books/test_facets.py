@@ -224,7 +224,7 @@ async def test_a_fault_while_counting_is_no_long_list(
 async def test_a_search_that_is_cut_short_counts_at_least(
     db_session: AsyncSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(search, "MAX_CANDIDATES", 2)
+    monkeypatch.setattr(search, "MAX_FOUND", 2)
     found = await count(db_session, q="volume", facets="format")
     assert [(value.count, value.count_is_exact) for value in found["format"]] == [(2, False)]
 

@@ -158,7 +158,7 @@ async def test_search_names_a_spelling_that_finds_more(
     for volume in range(5):
         await make_book(db_session, title=f"Harry and the Potter {volume}", author="J. K. Rowling")
     page = await browser.go("/books?q=harry+porter&page=1&sort=price")
-    assert 'Did you mean <a href="/books?q=harry+potter&amp;sort=price">' in page.text
+    assert 'Did you mean <a href="/books?sort=price&amp;q=harry+potter">' in page.text
 
 
 async def test_search_without_result(browser: Browser) -> None:

@@ -1,5 +1,7 @@
 """Asks every domain whether its data keep their promises: ``bookstore check``."""
 
+from sqlalchemy.ext.asyncio import AsyncSession
+
 from app.books.stock import find_unbalanced
 from app.books.works import find_empty
 from app.core.clock import utc_now
@@ -12,9 +14,14 @@ from app.orders.invariants import find_breaches
 async def check() -> list[Finding]:
     """Return every breach of an invariant, all seen at one moment, so that the shop may be open."""
     async with snapshot_scope() as session:
-        return [
-            *await find_unbalanced(session),
-            *await find_empty(session),
-            *await find_breaches(session, now=utc_now()),
-            *await find_repeated(session),
-        ]
+        return await check_in(session)
+
+
+async def check_in(session: AsyncSession) -> list[Finding]:
+    """Return every breach of an invariant that a session sees."""
+    return [
+        *await find_unbalanced(session),
+        *await find_empty(session),
+        *await find_breaches(session, now=utc_now()),
+        *await find_repeated(session),
+    ]

@@ -65,9 +65,9 @@ async def test_feeds_are_imported_one_after_the_other(live_database: str, tmp_pa
     assert re.search(r"refused\s+2\b", printed)
     assert re.search(r"two\.xml\s+rows\s+1\b", printed)
     rows = report.read_text(encoding="utf-8-sig").splitlines()
-    assert rows[0] == "file,outcome,line,reference,reason"
+    assert rows[0] == '"file","outcome","line","reference","reason"'
     assert len(rows) == 4
-    assert rows[3].startswith(f"{two},refused,1,r1,")
+    assert rows[3].startswith(f'"{two}","refused","1","r1",')
     refusal = await run_badly("import", "onix", str(three), files[1], database_url=live_database)
     assert re.search(r"rows\s+1\b", refusal)
     assert f"bookstore: {three}: This is no ONIX message" in refusal

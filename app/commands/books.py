@@ -359,7 +359,8 @@ def _import(
         if journal.records:
             err.print(
                 "The import of this file was interrupted: it resumes after record "
-                f"{journal.records:,} (import {journal.import_id})."
+                f"{journal.records:,} (import {journal.import_id}).",
+                soft_wrap=True,
             )
         with progress_shown(err) as show:
             return await run(

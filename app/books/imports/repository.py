@@ -7,8 +7,12 @@ from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.books.models import Import, ImportBatch, ImportEntry, ImportStatus
+from app.core.keyset import Order, read_objects
+from app.core.pagination import Slice, Window
 
 UNFINISHED = (ImportStatus.WAITING, ImportStatus.RUNNING)
+NEWEST_FIRST = Order(name="imports", keys=(Import.id.expression,), is_descending=True)
+IN_THE_FILES_ORDER = Order(name="records of an import", keys=(ImportEntry.record.expression,))
 
 
 async def insert_import(session: AsyncSession, entity: Import) -> Import:
@@ -41,13 +45,14 @@ async def find_interrupted(session: AsyncSession, *, fingerprint: bytes) -> Impo
     return (await session.scalars(statement)).one_or_none()
 
 
-async def list_imports(
-    session: AsyncSession, *, offset: int, limit: int
-) -> tuple[Sequence[Import], int]:
-    """Return a page of imports, the newest first, and how many there are."""
-    newest = select(Import).order_by(Import.id.desc()).offset(offset).limit(limit)
-    found = (await session.scalars(newest)).all()
-    return found, await session.scalar(select(func.count()).select_from(Import)) or 0
+async def list_imports(session: AsyncSession, *, window: Window) -> Slice[Import]:
+    """Return the imports of a window, the newest first."""
+    return await read_objects(session, select(Import), order=NEWEST_FIRST, window=window)
+
+
+async def count_imports(session: AsyncSession) -> int:
+    """Return how many imports there are."""
+    return await session.scalar(select(func.count()).select_from(Import)) or 0
 
 
 async def list_entries(
@@ -56,23 +61,15 @@ async def list_entries(
     *,
     outcome: str | None = None,
     with_reason: bool = False,
-    after: int = 0,
-    offset: int = 0,
-    limit: int,
-) -> Sequence[ImportEntry]:
-    """Return entries of a report in the file's order, from the one after a record on."""
-    statement = (
-        select(ImportEntry)
-        .where(ImportEntry.import_id == import_id, ImportEntry.record > after)
-        .order_by(ImportEntry.record)
-        .offset(offset)
-        .limit(limit)
-    )
+    window: Window,
+) -> Slice[ImportEntry]:
+    """Return the entries of a report that are in a window, in the file's order."""
+    statement = select(ImportEntry).where(ImportEntry.import_id == import_id)
     if outcome is not None:
         statement = statement.where(ImportEntry.outcome == outcome)
     if with_reason:
         statement = statement.where(ImportEntry.reason.is_not(None))
-    return (await session.scalars(statement)).all()
+    return await read_objects(session, statement, order=IN_THE_FILES_ORDER, window=window)
 
 
 async def count_entries(

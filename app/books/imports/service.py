@@ -9,7 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -32,8 +32,10 @@ from app.books.imports.errors import (
 )
 from app.books.imports.schemas import EntryQuery, EntryRead, ImportRead
 from app.books.models import Import, ImportBatch, ImportEntry, ImportKind, ImportStatus
-from app.core.pagination import Page, PageQuery
+from app.core.pagination import Page, PageQuery, Position, Slice, Window
 from app.jobs.queue import JobKind, enqueue, pending
+
+T = TypeVar("T")
 
 RUN_IMPORT = JobKind(name="imports.run", queue="imports")
 """The job that brings a file in. The queue is its own: the longest job holds up nothing else."""
@@ -252,9 +254,14 @@ async def get_import(session: AsyncSession, *, import_id: int) -> ImportRead:
 
 
 async def list_imports(session: AsyncSession, *, query: PageQuery) -> Page[ImportRead]:
-    """Return a page of imports, the newest first."""
-    found, total = await repository.list_imports(session, offset=query.offset, limit=query.size)
-    return Page(items=[as_read(item) for item in found], total=total, **_place(query))
+    """Return a page of imports, the newest first.
+
+    Raises:
+        CursorError: not a cursor of this list.
+    """
+    window = query.window(repository.NEWEST_FIRST.name)
+    found = await repository.list_imports(session, window=window)
+    return _page(found.map(as_read), query, total=await repository.count_imports(session))
 
 
 async def list_entries(
@@ -264,29 +271,26 @@ async def list_entries(
 
     Raises:
         ImportNotFoundError: there is none of this id.
+        CursorError: not a cursor of this list.
     """
     await get_import(session, import_id=import_id)
+    window = query.window(repository.IN_THE_FILES_ORDER.name)
     found = await repository.list_entries(
-        session,
-        import_id,
-        outcome=query.outcome,
-        with_reason=query.with_reason,
-        offset=query.offset,
-        limit=query.size,
+        session, import_id, outcome=query.outcome, with_reason=query.with_reason, window=window
     )
     total = await repository.count_entries(
         session, import_id, outcome=query.outcome, with_reason=query.with_reason
     )
-    items = [EntryRead.model_validate(entry) for entry in found]
-    return Page(items=items, total=total, **_place(query))
+    return _page(found.map(EntryRead.model_validate), query, total=total)
 
 
 async def entries_after(
     session: AsyncSession, *, import_id: int, record: int, limit: int
 ) -> list[EntryRead]:
     """Return the next entries of a report, in the order of the file."""
-    found = await repository.list_entries(session, import_id, after=record, limit=limit)
-    return [EntryRead.model_validate(entry) for entry in found]
+    window = Window(limit=limit, position=Position(values=(record,)))
+    found = await repository.list_entries(session, import_id, window=window)
+    return [EntryRead.model_validate(entry) for entry in found.rows]
 
 
 async def lines_of(session: AsyncSession, *, import_id: int) -> dict[int, int]:
@@ -314,9 +318,10 @@ async def report_of(session: AsyncSession, found: Import) -> ImportReport:
             RepairExample(item["line"], Repair(kind, item["before"], item["after"]))
             for item in repair["examples"]
         ]
-    for entry in await repository.list_entries(
-        session, found.id, with_reason=True, limit=MAX_ENTRIES
-    ):
+    with_reasons = await repository.list_entries(
+        session, found.id, with_reason=True, window=Window(limit=MAX_ENTRIES)
+    )
+    for entry in with_reasons.rows:
         told = (entry.line, entry.reference, entry.reason or "")
         if entry.outcome == REFUSED:
             report.refused.append(Refusal(*told))
@@ -354,8 +359,15 @@ def storable(text: str) -> str:
     return shown if len(shown) <= MAX_TEXT_CHARACTERS else f"{shown[: MAX_TEXT_CHARACTERS - 1]}…"
 
 
-def _place(query: PageQuery) -> dict[str, int]:
-    return {"page": query.page, "size": query.size}
+def _page(found: Slice[T], query: PageQuery, *, total: int) -> Page[T]:
+    return Page(
+        items=list(found.rows),
+        total=total,
+        page=query.page,
+        size=query.size,
+        next_cursor=found.next_cursor,
+        previous_cursor=found.previous_cursor,
+    )
 
 
 def _number(found: Import, entries: Sequence[Entry]) -> list[ImportEntry]:

@@ -17,6 +17,7 @@ from sqlalchemy import NullPool, select
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from typer.testing import CliRunner, Result
 
+from app.books.importers.load import BATCH_ROWS
 from app.books.imports.errors import ImportNotFoundError, ImportOverError
 from app.books.models import Import, ImportKind, ImportStatus
 from app.commands.imports import app
@@ -26,7 +27,9 @@ from tests.books.imports.files import csv_file
 from tests.live import plain_url
 from tests.servers import PROJECT, run_command
 
-ROWS = 2000
+ROWS = 3 * BATCH_ROWS
+REFUSED = 2 * ROWS // 50 - 1
+TAKEN = ROWS - REFUSED
 SECONDS = 60
 
 
@@ -57,23 +60,23 @@ async def test_an_import_that_was_killed_goes_on_when_it_is_started_again(
     try:
         landed = await kill_in_the_middle(connection, live_database, *arguments)
         assert 0 < landed < ROWS
-        assert landed % 500 == 0
+        assert landed % BATCH_ROWS == 0
         report = tmp_path / "refused.csv"
         printed = await run_command(*arguments, "--report", str(report), database_url=live_database)
         assert f"it resumes after record {landed:,} (import 1)" in printed
-        assert re.search(r"rows\s+2,000\b", printed)
-        assert re.search(r"taken\s+1,921\b", printed)
-        assert re.search(r"refused\s+79\b", printed)
-        assert len(report.read_text(encoding="utf-8-sig").splitlines()) == 1 + 79
-        assert await connection.fetchval("SELECT count(*) FROM books") == 1921
+        assert re.search(rf"rows\s+{ROWS:,}\b", printed)
+        assert re.search(rf"taken\s+{TAKEN:,}\b", printed)
+        assert re.search(rf"refused\s+{REFUSED}\b", printed)
+        assert len(report.read_text(encoding="utf-8-sig").splitlines()) == 1 + REFUSED
+        assert await connection.fetchval("SELECT count(*) FROM books") == TAKEN
         assert await connection.fetchval("SELECT count(*) FROM import_entries") == ROWS
 
         shown = await run_command("imports", "show", "1", database_url=live_database)
         assert re.search(r"status\s+finished\b", shown)
-        assert re.search(r"taken\s+1,921\b", shown)
+        assert re.search(rf"taken\s+{TAKEN:,}\b", shown)
         assert re.search(r"asked for by\s+the command line", shown)
         listed = await run_command("imports", "list", database_url=live_database)
-        assert re.search(r"1\b.*finished\b.*2,000\b.*79\b", listed)
+        assert re.search(rf"1\b.*finished\b.*{ROWS:,}\b.*{REFUSED}\b", listed)
         told = await run_command("imports", "report", "1", database_url=live_database)
         assert len(list(csv.DictReader(io.StringIO(told)))) == ROWS
         output = ("imports", "report", "1", "--output", str(report))
@@ -160,7 +163,7 @@ async def test_an_import_that_was_stopped_says_so(
     live_database: str, tmp_path: Path, change: str, words: str
 ) -> None:
     file = tmp_path / "books.csv"
-    file.write_bytes(csv_file(2 * ROWS))
+    file.write_bytes(csv_file(ROWS))
     connection = await asyncpg.connect(plain_url(live_database))
     try:
         process = await asyncio.create_subprocess_exec(

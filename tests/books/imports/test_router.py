@@ -71,7 +71,14 @@ async def test_an_upload_is_kept_and_queued(
     assert await jobs(db_session) == [(found.job_id, "imports", {"import_id": found.id})]
     assert (await client.get(answer.headers["Location"], headers=headers)).json() == told
     listed = (await client.get(URL, headers=headers)).json()
-    assert listed == {"items": [told], "total": 1, "page": 1, "size": 20}
+    assert listed == {
+        "items": [told],
+        "total": 1,
+        "page": 1,
+        "size": 20,
+        "next_cursor": None,
+        "previous_cursor": None,
+    }
 
 
 async def test_what_is_said_goes_before_what_is_found(

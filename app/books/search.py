@@ -17,6 +17,7 @@ from app.books.errors import InvalidIsbnError
 from app.books.isbn import looks_like_isbn, parse_isbn
 from app.books.repository import BookFilter
 from app.books.repository import search as search_repository
+from app.books.repository.search import Found
 from app.books.spelling import (
     SHORTEST_FUZZY_WORD,
     Choice,
@@ -102,7 +103,7 @@ async def find_books(session: AsyncSession, *, text: str, books: BookFilter) -> 
     if _is_found(found, words):
         return outcome
     described = await _find_described(session, words=words, books=books, found=found)
-    if not found and not described:
+    if not found.book_ids and not described:
         return await _find_meant(session, words=words, books=books) or outcome
     return replace(
         outcome,
@@ -138,12 +139,12 @@ def beginning_query(words: Sequence[str]) -> str:
     return " & ".join(part for part in (words_query(whole), _beginning(last)) if part)
 
 
-def _is_found(found: Sequence[AnyRow], words: Sequence[str]) -> bool:
+def _is_found(found: Found, words: Sequence[str]) -> bool:
     """Tell whether what was meant is likely among what was found."""
     return (
-        len(found) >= FEW
-        or any(row.is_named for row in found)
-        or (len(found) > 0 and len(words) >= ENOUGH_WORDS)
+        len(found.book_ids) >= FEW
+        or found.has_named
+        or (len(found.book_ids) > 0 and len(words) >= ENOUGH_WORDS)
     )
 
 
@@ -151,10 +152,10 @@ def _beginning(word: str) -> str:
     return f"'{word}':*"
 
 
-def _outcome(found: Sequence[AnyRow], words: Sequence[str]) -> SearchOutcome:
+def _outcome(found: Found, words: Sequence[str]) -> SearchOutcome:
     return SearchOutcome(
-        book_ids=[row.id for row in found[:MAX_FOUND]],
-        is_complete=len(found) <= MAX_FOUND and not any(row.is_cut for row in found),
+        book_ids=found.book_ids[:MAX_FOUND],
+        is_complete=len(found.book_ids) <= MAX_FOUND and not found.is_cut,
         words=words,
     )
 
@@ -167,9 +168,7 @@ async def _find_isbn(session: AsyncSession, *, text: str, books: BookFilter) -> 
     return SearchOutcome(book_ids=await repository.list_ids(session, books=books), is_complete=True)
 
 
-async def _find_words(
-    session: AsyncSession, *, words: Sequence[str], books: BookFilter
-) -> Sequence[AnyRow]:
+async def _find_words(session: AsyncSession, *, words: Sequence[str], books: BookFilter) -> Found:
     """Return books with all the words; with few of them, those where the last word goes on."""
     found = await _rank(session, words=words, books=books, query=words_query(words))
     if _is_found(found, words):
@@ -209,8 +208,8 @@ async def _rank(
     books: BookFilter,
     query: str,
     beginning: str | None = None,
-) -> Sequence[AnyRow]:
-    async def rank(*, is_exact: bool) -> Sequence[AnyRow]:
+) -> Found:
+    async def rank(*, is_exact: bool) -> Found:
         return await search_repository.rank_books(
             session,
             books=books,
@@ -225,12 +224,12 @@ async def _rank(
     if not books.is_broad():
         return await rank(is_exact=True)
     found = await rank(is_exact=False)
-    is_doubtful = books != BookFilter() and len(found) < FEW
+    is_doubtful = books != BookFilter() and len(found.book_ids) < FEW
     return await rank(is_exact=True) if is_doubtful else found
 
 
 async def _find_described(
-    session: AsyncSession, *, words: Sequence[str], books: BookFilter, found: Sequence[AnyRow]
+    session: AsyncSession, *, words: Sequence[str], books: BookFilter, found: Found
 ) -> list[int]:
     described = await search_repository.list_described(
         session,
@@ -239,7 +238,7 @@ async def _find_described(
         limit=MAX_DESCRIBED,
         reads=DESCRIPTIONS_READ,
     )
-    known = {row.id for row in found}
+    known = set(found.book_ids)
     return [book_id for book_id in described if book_id not in known]
 
 
@@ -255,7 +254,7 @@ async def _find_meant(
 
 
 async def _suggest(
-    session: AsyncSession, *, words: Sequence[str], books: BookFilter, found: Sequence[AnyRow]
+    session: AsyncSession, *, words: Sequence[str], books: BookFilter, found: Found
 ) -> str | None:
     """Return a spelling that finds clearly more than what was typed, which found little."""
     if len(words) > LONGEST_SUGGESTION:
@@ -267,7 +266,11 @@ async def _suggest(
     if meant is None:
         return None
     more = await _rank(session, words=meant, books=books, query=words_query(meant))
-    return " ".join(meant) if len(more) >= CLEARLY_MORE * max(len(found), 1) else None
+    return (
+        " ".join(meant)
+        if len(more.book_ids) >= CLEARLY_MORE * max(len(found.book_ids), 1)
+        else None
+    )
 
 
 async def repair(session: AsyncSession, words: Sequence[str]) -> tuple[str, ...] | None:

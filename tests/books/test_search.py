@@ -277,7 +277,7 @@ async def test_famous_works_are_found_before_those_that_nobody_reads(
     db_session: AsyncSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(search, "MAX_FOUND", 2)
-    monkeypatch.setattr(search_repository, "MAX_FEW", 1)
+    monkeypatch.setattr(search_repository, "FEW_TIMES_AS_MANY", 0)
     ids = [
         await add(db_session, "The Same Title", popularity=popularity)
         for popularity in (0, 3, 40, 500, 6_000, 70_000, 800_000, 9_000_000)

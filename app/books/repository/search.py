@@ -1,6 +1,7 @@
 """SQL for the search: folding, candidates, ranking, and the vocabulary that repairs spelling."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import (
@@ -20,7 +21,7 @@ from sqlalchemy import (
     true,
     union_all,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, DOUBLE_PRECISION, TSQUERY
+from sqlalchemy.dialects.postgresql import ARRAY, DOUBLE_PRECISION, TSQUERY, aggregate_order_by
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.books.models import (
@@ -63,8 +64,8 @@ FAME_BANDS = (
 
 UNREAD = "'=0'"
 
-MAX_FEW = 200
-MAX_LOOKED_AT = 5_000
+FEW_TIMES_AS_MANY = 5
+MAX_LOOKED_AT = 3_000
 FAME_SAMPLE = 100
 LAST_CHARACTER = 0x10FFFF
 SIMILARITY = "0.35"
@@ -78,6 +79,19 @@ SETTINGS = {
 """For the search's transaction: each statement is planned for its own words (a plan that suits rare
 words reads the whole table for common ones, and the other way round), and nothing is compiled for a
 statement that takes milliseconds."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """Ids of books, the best first.
+
+    ``has_named`` tells whether the text is the title of one of them, begins it, or is its author;
+    ``is_cut`` whether there are works that match and were not looked at.
+    """
+
+    book_ids: Sequence[int]
+    has_named: bool
+    is_cut: bool
 
 
 async def fold_query(session: AsyncSession, text: str) -> str:
@@ -102,18 +116,17 @@ async def rank_books(
     authors: str,
     limit: int,
     is_exact: bool,
-) -> Sequence[AnyRow]:
-    """Return ids of books that have the words of a tsquery, the best first.
+) -> Found:
+    """Return the books that have the words of a tsquery.
 
-    ``is_named`` tells of each whether the text is its title, begins its title, or is its author.
     The most read, up to the limit, are ranked by where the words are, how much of the title they
     make and how much it is read. Ranking every match would read every match's vector.
     ``folded`` is the text, ``authors`` the tsquery for authors of that name. ``beginning``, a
     tsquery too, is so frequent that no index is asked for it: the matches are
     looked through.
 
-    A broad filter is asked of the most read ``MAX_LOOKED_AT`` works that match; ``is_cut`` tells
-    whether there are more. With ``is_exact`` it is asked of all, which may take long.
+    A broad filter is asked of the most read ``MAX_LOOKED_AT`` works that match. With ``is_exact``
+    it is asked of all, which may take long.
     """
     if is_exact:
         candidates = (
@@ -159,16 +172,19 @@ async def rank_books(
             candidates.c.search_vector, func.to_tsquery(SEARCH_CONFIGURATION, authors)
         ),
     )
-    statement = (
-        select(candidates.c.id, is_named.label("is_named"), candidates.c.is_cut)
-        .order_by(
-            (rank * cast(boost, DOUBLE_PRECISION) * fame).desc(),
-            candidates.c.popularity.desc(),
-            candidates.c.id,
-        )
-        .limit(limit)
+    best_first = (
+        (rank * cast(boost, DOUBLE_PRECISION) * fame).desc(),
+        candidates.c.popularity.desc(),
+        candidates.c.id,
     )
-    return (await session.execute(statement)).all()
+    # One row: a thousand take Python as long as PostgreSQL needs to find them.
+    statement = select(
+        func.array_agg(aggregate_order_by(candidates.c.id, *best_first)),
+        func.bool_or(is_named),
+        func.bool_or(candidates.c.is_cut),
+    )
+    book_ids, has_named, is_cut = (await session.execute(statement)).one()
+    return Found(book_ids=book_ids or [], has_named=bool(has_named), is_cut=bool(is_cut))
 
 
 async def list_famous(
@@ -333,10 +349,11 @@ def _conditions(
 def _famous(words: str, beginning: str | None, limit: int) -> AnySelect:
     """Return the works that have the words of a tsquery, the most read first, up to the limit.
 
-    A few are simply all that there are. Else the index is asked band by band of fame, and no
-    further once there are enough: it is read for about twice as many works as are taken, however
-    many match. Works that nobody has read yet are taken as they come. Without words there is a
-    beginning that a good part of all works has: they are looked through, the most read first.
+    Of several words, or the beginning of one, all matches are read at once if they are few: to look
+    up such a query costs more than to read the works. Else the index is asked band by band of fame,
+    and no further once there are enough: it is read for about twice as many works as are taken,
+    however many match. Works that nobody has read yet are taken as they come. Without words there
+    is a beginning that a good part of all works has: they are looked through, the most read first.
     """
     conditions = _conditions(None, beginning)
     if not words:
@@ -366,13 +383,18 @@ def _famous(words: str, beginning: str | None, limit: int) -> AnySelect:
         .lateral("read")
     )
     by_band = select(read).select_from(band.join(read, true())).where(func.numnode(asked) > 0)
-    if "&" not in words:
+    if not ("&" in words or ":*" in words):
         return _first(limit, by_band, having(unread).where(func.numnode(asked) > 0))
-    few = having(asked).limit(MAX_FEW + 1).cte("few").prefix_with("MATERIALIZED")
-    is_few = select(func.count() <= MAX_FEW).select_from(few).scalar_subquery()
-    return _first(
-        limit, select(few).where(is_few), by_band.where(~is_few), having(unread).where(~is_few)
+    most = FEW_TIMES_AS_MANY * limit
+    few = having(asked).limit(most + 1).cte("few").prefix_with("MATERIALIZED")
+    is_few = select(func.count() <= most).select_from(few).scalar_subquery()
+    best_of_few = (
+        select(few)
+        .where(is_few)
+        .order_by(few.c.popularity.desc(), few.c.work_id.desc())
+        .limit(limit)
     )
+    return _first(limit, best_of_few, by_band.where(~is_few), having(unread).where(~is_few))
 
 
 def _first(limit: int, *works: AnySelect) -> AnySelect:

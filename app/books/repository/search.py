@@ -2,14 +2,17 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import cache
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     CTE,
     REAL,
     ColumnElement,
+    Subquery,
     Text,
     any_,
+    bindparam,
     case,
     cast,
     exists,
@@ -39,7 +42,6 @@ from app.books.repository import (
     BookFilter,
     among,
     indexed_words,
-    matches,
     order_by,
 )
 from app.books.repository.filters import BROAD
@@ -128,71 +130,114 @@ async def rank_books(
     A broad filter is asked of the most read ``MAX_LOOKED_AT`` works that match. With ``is_exact``
     it is asked of all, which may take long.
     """
+    asked = _Asked.of(words=words, beginning=beginning)
     if is_exact:
-        candidates = (
-            books.apply(select(Book.id, *_work_columns()).select_from(Book).join(Work))
-            .where(*_conditions(matches(words) if words else None, beginning))
-            .add_columns(false().label("is_cut"))
-            .order_by(*order_by(BookSort.BESTSELLING, SortDirection.DESCENDING))
-            .limit(limit)
-            .subquery()
-        )
+        statement = _ranking(_all_matching(books, asked, limit))
+    elif books == BookFilter():
+        statement = _ranking_of_all(asked, limit)
     else:
-        looked_at = limit if books == BookFilter() else MAX_LOOKED_AT
-        works = _famous(words, beginning, looked_at).cte("candidates")
-        is_cut = select(func.count() >= looked_at).select_from(works).scalar_subquery()
-        candidates = (
-            select(Book.id, works, is_cut.label("is_cut"))
-            .join_from(works, Book, Book.work_id == works.c.work_id)
-            .where(Book.is_sold, *books.conditions(BROAD))
-            .order_by(works.c.popularity.desc(), works.c.work_id.desc(), Book.id.desc())
-            .limit(limit)
-            .subquery()
-        )
-    query = " & ".join(part for part in (words, beginning) if part)
-    title = candidates.c.folded_title
+        statement = _ranking(_most_read(books, asked, limit, looked_at=MAX_LOOKED_AT))
+    values = {
+        "words": words,
+        "beginning": beginning,
+        "query": " & ".join(part for part in (words, beginning) if part),
+        "folded": folded,
+        "authors": authors,
+    }
+    book_ids, has_named, is_cut = (await session.execute(statement, values)).one()
+    return Found(book_ids=book_ids or [], has_named=bool(has_named), is_cut=bool(is_cut))
+
+
+class _Asked(NamedTuple):
+    """What of a statement depends on the words that are asked for; the words are parameters."""
+
+    has_words: bool
+    has_beginning: bool
+    is_compound: bool
+
+    @classmethod
+    def of(cls, *, words: str, beginning: str | None) -> "_Asked":
+        """Return the form of a search for the words of one tsquery and the beginning of another."""
+        return cls(bool(words), beginning is not None, "&" in words or ":*" in words)
+
+
+@cache  # to put such a statement together takes as long as to fetch its answer
+def _ranking_of_all(asked: _Asked, limit: int) -> AnySelect:
+    return _ranking(_most_read(BookFilter(), asked, limit, looked_at=limit))
+
+
+def _all_matching(books: BookFilter, asked: _Asked, limit: int) -> Subquery:
+    matching = indexed_words().bool_op("@@")(_tsquery("words"))
+    conditions = [*([matching] if asked.has_words else []), *_in_works(asked)]
+    return (
+        books.apply(select(Book.id, *_work_columns()).select_from(Book).join(Work))
+        .where(*conditions)
+        .add_columns(false().label("is_cut"))
+        .order_by(*order_by(BookSort.BESTSELLING, SortDirection.DESCENDING))
+        .limit(limit)
+        .subquery()
+    )
+
+
+def _most_read(books: BookFilter, asked: _Asked, limit: int, *, looked_at: int) -> Subquery:
+    works = _famous(asked, looked_at).cte("candidates")
+    is_cut = select(func.count() >= looked_at).select_from(works).scalar_subquery()
+    return (
+        select(Book.id, works, is_cut.label("is_cut"))
+        .join_from(works, Book, Book.work_id == works.c.work_id)
+        .where(Book.is_sold, *books.conditions(BROAD))
+        .order_by(works.c.popularity.desc(), works.c.work_id.desc(), Book.id.desc())
+        .limit(limit)
+        .subquery()
+    )
+
+
+def _ranking(candidates: Subquery) -> AnySelect:
+    """Return the candidates' ids as one array, the best first, and what ``Found`` tells of them."""
+    title, folded = candidates.c.folded_title, bindparam("folded", type_=Text)
     rank = func.ts_rank(
         cast(RANK_WEIGHTS, ARRAY(REAL)),
         candidates.c.search_vector,
-        func.to_tsquery(SEARCH_CONFIGURATION, query),
+        _tsquery("query"),
         RANK_BY_LENGTH,
     )
-    boost = case(
-        (title == folded, EXACT_TITLE_BOOST),
-        (title.startswith(folded, autoescape=True), TITLE_BEGINNING_BOOST),
-        else_=1.0,
-    )
+    begins = func.starts_with(title, folded)
+    boost = case((title == folded, EXACT_TITLE_BOOST), (begins, TITLE_BEGINNING_BOOST), else_=1.0)
     fame = func.power(  # of floats: PostgreSQL's power of decimals costs fifty times as much
         cast(func.greatest(candidates.c.popularity, 1), DOUBLE_PRECISION),
         cast(FAME_EXPONENT, DOUBLE_PRECISION),
-    )
-    is_named = or_(
-        title.startswith(folded, autoescape=True),
-        func.ts_match_vq(
-            candidates.c.search_vector, func.to_tsquery(SEARCH_CONFIGURATION, authors)
-        ),
     )
     best_first = (
         (rank * cast(boost, DOUBLE_PRECISION) * fame).desc(),
         candidates.c.popularity.desc(),
         candidates.c.id,
     )
+    is_by = func.ts_match_vq(candidates.c.search_vector, _tsquery("authors"))
     # One row: a thousand take Python as long as PostgreSQL needs to find them.
-    statement = select(
+    return select(
         func.array_agg(aggregate_order_by(candidates.c.id, *best_first)),
-        func.bool_or(is_named),
+        func.bool_or(or_(begins, is_by)),
         func.bool_or(candidates.c.is_cut),
     )
-    book_ids, has_named, is_cut = (await session.execute(statement)).one()
-    return Found(book_ids=book_ids or [], has_named=bool(has_named), is_cut=bool(is_cut))
+
+
+def _tsquery(name: str) -> ColumnElement[Any]:
+    """Return the tsquery that the parameter of this name has."""
+    return func.to_tsquery(SEARCH_CONFIGURATION, bindparam(name, type_=Text))
 
 
 async def list_famous(
     session: AsyncSession, *, words: str, beginning: str | None, limit: int
 ) -> Sequence[AnyRow]:
     """Return the most read works that match, each with the first of its books that is sold."""
-    works = _famous(words, beginning, limit).cte("candidates")
-    return (await session.execute(_with_first_book(works, works.c.work_id))).all()
+    statement = _famous_with_books(_Asked.of(words=words, beginning=beginning), limit)
+    return (await session.execute(statement, {"words": words, "beginning": beginning})).all()
+
+
+@cache
+def _famous_with_books(asked: _Asked, limit: int) -> AnySelect:
+    works = _famous(asked, limit).cte("candidates")
+    return _with_first_book(works, works.c.work_id)
 
 
 async def list_works_of(session: AsyncSession, *, book_ids: Sequence[int]) -> Sequence[AnyRow]:
@@ -336,17 +381,14 @@ def _work_columns() -> tuple[Any, ...]:
     return (Work.id.label("work_id"), Work.folded_title, Work.popularity, Work.search_vector)
 
 
-def _conditions(
-    condition: ColumnElement[bool] | None, beginning: str | None
-) -> list[ColumnElement[bool]]:
-    conditions = [] if condition is None else [condition]
-    if beginning is not None:  # the function's name instead of @@ keeps the index out of it
-        query = func.to_tsquery(SEARCH_CONFIGURATION, beginning)
-        conditions.append(func.ts_match_vq(Work.search_vector, query))
-    return conditions
+def _in_works(asked: _Asked) -> list[ColumnElement[bool]]:
+    """Return the condition that a work itself, without the index, has the beginning of a word."""
+    # the function's name instead of @@ keeps the index out of it
+    has_begun = func.ts_match_vq(Work.search_vector, _tsquery("beginning"))
+    return [has_begun] if asked.has_beginning else []
 
 
-def _famous(words: str, beginning: str | None, limit: int) -> AnySelect:
+def _famous(asked: _Asked, limit: int) -> AnySelect:
     """Return the works that have the words of a tsquery, the most read first, up to the limit.
 
     Of several words, or the beginning of one, all matches are read at once if they are few: to look
@@ -355,8 +397,8 @@ def _famous(words: str, beginning: str | None, limit: int) -> AnySelect:
     however many match. Works that nobody has read yet are taken as they come. Without words there
     is a beginning that a good part of all works has: they are looked through, the most read first.
     """
-    conditions = _conditions(None, beginning)
-    if not words:
+    conditions = _in_works(asked)
+    if not asked.has_words:
         return (
             select(*_work_columns())
             .where(*conditions)
@@ -364,17 +406,17 @@ def _famous(words: str, beginning: str | None, limit: int) -> AnySelect:
             .limit(limit)
         )
 
-    def having(query: ColumnElement[Any]) -> AnySelect:
-        return select(*_work_columns()).where(indexed_words().bool_op("@@")(query), *conditions)
+    def having(wanted: ColumnElement[Any]) -> AnySelect:
+        return select(*_work_columns()).where(indexed_words().bool_op("@@")(wanted), *conditions)
 
-    asked = func.to_tsquery(SEARCH_CONFIGURATION, words)
+    query = _tsquery("words")
     marks = [
         " | ".join(f"'={digits}'" for digits in range(least, most + 1))
         for least, most in FAME_BANDS
     ]
     band = func.unnest(cast(marks, ARRAY(Text))).table_valued("marks").render_derived("band")
-    in_band = asked.op("&&")(cast(band.c.marks, TSQUERY))  # no words and a mark would be anything
-    unread = asked.op("&&")(cast(literal(UNREAD, Text), TSQUERY))
+    in_band = query.op("&&")(cast(band.c.marks, TSQUERY))  # no words and a mark would be anything
+    unread = query.op("&&")(cast(literal(UNREAD, Text), TSQUERY))
     read = (
         having(in_band)
         # + 0, so that the planner never walks the popularity index instead, testing each work
@@ -382,11 +424,11 @@ def _famous(words: str, beginning: str | None, limit: int) -> AnySelect:
         .limit(limit)
         .lateral("read")
     )
-    by_band = select(read).select_from(band.join(read, true())).where(func.numnode(asked) > 0)
-    if not ("&" in words or ":*" in words):
-        return _first(limit, by_band, having(unread).where(func.numnode(asked) > 0))
+    by_band = select(read).select_from(band.join(read, true())).where(func.numnode(query) > 0)
+    if not asked.is_compound:
+        return _first(limit, by_band, having(unread).where(func.numnode(query) > 0))
     most = FEW_TIMES_AS_MANY * limit
-    few = having(asked).limit(most + 1).cte("few").prefix_with("MATERIALIZED")
+    few = having(query).limit(most + 1).cte("few").prefix_with("MATERIALIZED")
     is_few = select(func.count() <= most).select_from(few).scalar_subquery()
     best_of_few = (
         select(few)

@@ -16,6 +16,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from app.core.config import get_settings
 from app.db.embedded import EmbeddedPostgres
 from app.db.session import dispose_engine, use_database
 from app.main import create_app
@@ -65,10 +66,11 @@ async def measure_speed(
     async with connect(server, DATABASE) as connection:
         kinds = await _make_queries(connection)
     use_database(server.url(DATABASE))
+    quiet = get_settings().model_copy(update={"log_level": "WARNING"})
     timings = []
     try:
         async with AsyncClient(
-            transport=ASGITransport(app=create_app()), base_url=f"http://{HOST}"
+            transport=ASGITransport(app=create_app(quiet)), base_url=f"http://{HOST}"
         ) as client:
             for kind, queries in kinds.items():
                 on_kind(kind)

@@ -6,6 +6,7 @@ from uuid import UUID, uuid4
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.books.importers.batches import Lines
 from app.books.importers.journal import Entry
 from app.books.importers.report import ImportReport
 from app.books.imports import service
@@ -29,7 +30,7 @@ class ImportJournal:
         runner: UUID,
         started_at: datetime,
         records: int,
-        lines: dict[int, int],
+        lines: Lines,
         report: ImportReport,
     ) -> None:
         self.import_id = import_id

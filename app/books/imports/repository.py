@@ -6,6 +6,7 @@ from datetime import datetime
 from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.books.importers.batches import SeenLines
 from app.books.models import Import, ImportBatch, ImportEntry, ImportStatus
 from app.core.keyset import Order, read_objects
 from app.core.pagination import Slice, Window
@@ -97,16 +98,17 @@ async def insert_batch(session: AsyncSession, batch: ImportBatch) -> None:
     session.add(batch)
 
 
-async def read_lines(session: AsyncSession, import_id: int) -> dict[int, int]:
+async def read_lines(session: AsyncSession, import_id: int) -> SeenLines:
     """Return on which lines the books came that an import has brought so far, by their ids."""
     statement = (
         select(ImportBatch.book_ids, ImportBatch.lines)
         .where(ImportBatch.import_id == import_id)
         .order_by(ImportBatch.first_record)
     )
-    lines: dict[int, int] = {}
-    for book_ids, came_on in (await session.execute(statement)).all():
-        lines.update(zip(book_ids, came_on, strict=True))
+    lines = SeenLines()
+    async for book_ids, came_on in await session.stream(statement):
+        for book_id, line in zip(book_ids, came_on, strict=True):
+            lines[book_id] = line
     return lines
 
 

@@ -14,6 +14,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.books.importers.batches import Lines
 from app.books.importers.journal import REFUSED, Entry
 from app.books.importers.report import (
     EXAMPLES_PER_KIND,
@@ -293,7 +294,7 @@ async def entries_after(
     return [EntryRead.model_validate(entry) for entry in found.rows]
 
 
-async def lines_of(session: AsyncSession, *, import_id: int) -> dict[int, int]:
+async def lines_of(session: AsyncSession, *, import_id: int) -> Lines:
     """Return on which lines an import that did not end has brought which books."""
     return await repository.read_lines(session, import_id)
 

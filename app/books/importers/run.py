@@ -94,7 +94,7 @@ async def import_onix(
     """
     journal = journal or NoJournal()
     report = journal.report
-    with _opened(source) as (stream, bytes_total), seldom_collected():
+    with _opened(source) as (stream, bytes_total):
         counter = CountingReader(stream)
         message = await asyncio.to_thread(read_message, cast(BinaryIO, counter))
         await asyncio.to_thread(message.skip, journal.records)

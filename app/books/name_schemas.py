@@ -4,17 +4,10 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from app.books.catalogue_schemas import ContributorSummary
 from app.books.schemas import Line, Prose
 from app.core.schemas import Id, WriteModel
 
 MAX_MERGED = 20
-
-
-class ContributorDetails(ContributorSummary):
-    """Somebody who makes books, and what is told of them."""
-
-    biography: str | None
 
 
 class ContributorUpdate(WriteModel):

@@ -8,7 +8,8 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.books.author_lines import author_line
-from app.books.catalogue_schemas import PublisherRead, SeriesSummary
+from app.books.catalogue import get_contributor
+from app.books.catalogue_schemas import ContributorDetail, PublisherRead, SeriesSummary
 from app.books.codes import ContributorRole
 from app.books.errors import (
     ContributorNotFoundError,
@@ -18,7 +19,7 @@ from app.books.errors import (
     SeriesNotFoundError,
 )
 from app.books.models import Contributor, Publisher, Series
-from app.books.name_schemas import ContributorDetails, ContributorUpdate
+from app.books.name_schemas import ContributorUpdate
 from app.books.repository import names as names_repository
 from app.books.repository import works as works_repository
 from app.books.repository.names import REFERENCES, Named
@@ -33,7 +34,7 @@ NOT_FOUND: Mapping[type[Named], type[AppError]] = {
 
 async def update_contributor(
     session: AsyncSession, *, contributor_id: int, change: ContributorUpdate
-) -> ContributorDetails:
+) -> ContributorDetail:
     """Change a contributor; the author lines of their works follow a new name.
 
     Raises:
@@ -51,7 +52,7 @@ async def update_contributor(
         await names_repository.rename_in_author_lines(
             session, contributor_id=contributor_id, before=before, after=after
         )
-    return ContributorDetails.model_validate(await _find(session, Contributor, contributor_id))
+    return await get_contributor(session, contributor_id=contributor_id)
 
 
 async def update_series(session: AsyncSession, *, series_id: int, title: str) -> SeriesSummary:
@@ -85,7 +86,7 @@ async def update_publisher(session: AsyncSession, *, publisher_id: int, name: st
 
 async def merge_contributors(
     session: AsyncSession, *, contributor_id: int, other_ids: Collection[int]
-) -> ContributorDetails:
+) -> ContributorDetail:
     """Make one contributor of several: this one, with what it lacks from the others.
 
     Raises:
@@ -120,7 +121,7 @@ async def merge_contributors(
             line = author_line(authors)
             await works_repository.set_work(session, work_id, {"author": line})
     await _forget(session, Contributor, contributor_id, others)
-    return ContributorDetails.model_validate(await _find(session, Contributor, contributor_id))
+    return await get_contributor(session, contributor_id=contributor_id)
 
 
 async def merge_series(

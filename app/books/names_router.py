@@ -5,9 +5,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path
 
 from app.books import names
-from app.books.catalogue_schemas import PublisherRead, SeriesSummary
+from app.books.catalogue_schemas import ContributorDetail, PublisherRead, SeriesSummary
 from app.books.name_schemas import (
-    ContributorDetails,
     ContributorUpdate,
     NamesMerge,
     PublisherUpdate,
@@ -33,7 +32,7 @@ SAME: Responses = {409: {"description": "NAME_MERGED_WITH_ITSELF"}}
 @router.patch("/contributors/{named_id}", summary="Change a contributor", responses=REFUSED | TAKEN)
 async def update_contributor(
     session: DbSession, _admin: CurrentAdmin, named_id: NamedId, change: ContributorUpdate
-) -> ContributorDetails:
+) -> ContributorDetail:
     """Change name, sort name or biography. The author lines of their works follow the name."""
     return await names.update_contributor(session, contributor_id=named_id, change=change)
 
@@ -45,7 +44,7 @@ async def update_contributor(
 )
 async def merge_contributors(
     session: DbSession, _admin: CurrentAdmin, named_id: NamedId, merge: NamesMerge
-) -> ContributorDetails:
+) -> ContributorDetail:
     """Make the others' works this one's. Author lines follow; the others are gone."""
     return await names.merge_contributors(session, contributor_id=named_id, other_ids=merge.ids)
 

@@ -3,16 +3,15 @@ import csv
 import gzip
 import io
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
-import pytest_asyncio
-from sqlalchemy import event, insert, select, text, update
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy import event, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.books import stock
 from app.books.importers.errors import ImportFileError
@@ -30,9 +29,8 @@ from app.books.importers.sorting import NO_NAME, NO_PRICE, ImportOptions
 from app.books.isbn import parse_isbn
 from app.books.models import Book, Publisher, Stock, Work
 from app.core.clock import utc_now
-from app.db.base import Base
 from app.db.session import AsyncSessionLocal, session_scope
-from tests.servers import make_database
+from tests.books.rows import query, row_versions
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data"
 GOODBOOKS = DATA / "books" / "goodbooks10k_raw.csv.gz"
@@ -56,26 +54,7 @@ PEOPLE = """
 """
 
 
-@pytest_asyncio.fixture(scope="module")
-async def import_engine() -> AsyncIterator[AsyncEngine]:
-    """An engine on a database of this module's own, for an import commits what it does."""
-    engine = create_async_engine(await make_database("import"))
-    async with engine.begin() as connection:
-        await connection.run_sync(Base.metadata.create_all)
-    yield engine
-    await engine.dispose()
-
-
-@pytest_asyncio.fixture(autouse=True)
-async def shop(import_engine: AsyncEngine) -> AsyncIterator[AsyncEngine]:
-    """An empty shop, on which the application's sessions work."""
-    tables = ", ".join(table.name for table in Base.metadata.sorted_tables)
-    async with import_engine.begin() as connection:
-        await connection.execute(text(f"TRUNCATE {tables} RESTART IDENTITY"))
-    before = AsyncSessionLocal.kw["bind"]
-    AsyncSessionLocal.configure(bind=import_engine)
-    yield import_engine
-    AsyncSessionLocal.configure(bind=before)
+pytestmark = pytest.mark.usefixtures("empty_shop")
 
 
 async def run(
@@ -91,19 +70,6 @@ async def run(
         options=ImportOptions(currency="USD", **options),
         on_progress=(seen if seen is not None else []).append,
     )
-
-
-async def query(sql: str) -> list[tuple[Any, ...]]:
-    async with session_scope() as session:
-        return [tuple(row) for row in await session.execute(text(sql))]
-
-
-async def row_versions() -> dict[str, Sequence[tuple[Any, ...]]]:
-    """Return of every row of every table where it is and which transaction wrote it."""
-    return {
-        table.name: await query(f"SELECT ctid::text, xmin::text FROM {table.name} ORDER BY ctid")  # noqa: S608
-        for table in Base.metadata.sorted_tables
-    }
 
 
 def counts(report: ImportReport) -> tuple[int, int, int, int, int]:
@@ -535,7 +501,7 @@ async def test_a_book_that_staff_enter_at_the_same_moment_is_updated() -> None:
 
 
 async def test_a_batch_takes_the_same_number_of_statements_whatever_its_size(
-    shop: AsyncEngine,
+    empty_shop: AsyncEngine,
 ) -> None:
     def file(size: int) -> str:
         return "title,author,price,genre,publisher\n" + "".join(
@@ -546,7 +512,7 @@ async def test_a_batch_takes_the_same_number_of_statements_whatever_its_size(
     await run(file(2))
     figures = []
     for size in (10, 100, 10, 100):
-        with counted_statements(shop) as statements:
+        with counted_statements(empty_shop) as statements:
             await run(file(size))
         figures.append(len(statements))
     new, _, known, _ = figures

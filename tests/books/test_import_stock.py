@@ -20,9 +20,8 @@ from app.books.importers.supply import (
     SupplyOptions,
 )
 from app.db.session import session_scope
-from tests.books.exports.conftest import export_engine as export_engine
-from tests.books.exports.conftest import shop as shop
-from tests.books.exports.shops import query, row_versions, take
+from tests.books.exports.shops import take
+from tests.books.rows import query, row_versions
 
 EMMA, DUNE, GAME = "9780141439587", "9780441172719", "4006381333931"
 BOOKS = (
@@ -36,7 +35,7 @@ FACTS = """
     FROM books b JOIN stock s ON s.book_id = b.id ORDER BY b.id
 """
 JOBS = "SELECT count(*) FROM procrastinate_jobs"
-pytestmark = pytest.mark.usefixtures("shop", "filled")
+pytestmark = pytest.mark.usefixtures("empty_shop", "filled")
 
 
 @pytest.fixture

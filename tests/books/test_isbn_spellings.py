@@ -13,9 +13,8 @@ from stdnum import ean, isbn
 
 from app.books.isbn import parse_isbn
 from app.core.spreadsheets import SheetWriter
-from tests.books.exports.conftest import export_engine as export_engine
-from tests.books.exports.conftest import shop as shop
-from tests.books.exports.shops import query, take
+from tests.books.exports.shops import take
+from tests.books.rows import query
 
 CORES = [f"{core:09}" for core in (1, 14143958, 44117271, 123456789, 207250608, 306406152)] + [
     "080442957",  # whose check digit is X
@@ -58,7 +57,7 @@ def spellings(core: str) -> list[str]:
     return written
 
 
-@pytest.mark.usefixtures("shop")
+@pytest.mark.usefixtures("empty_shop")
 async def test_10_000_spellings_are_one_row_each() -> None:
     title = "Émile ou l'éducation № Å"
     rows = [
@@ -81,7 +80,7 @@ async def test_10_000_spellings_are_one_row_each() -> None:
     assert await query("SELECT isbn FROM books ORDER BY isbn") == expected
 
 
-@pytest.mark.usefixtures("shop")
+@pytest.mark.usefixtures("empty_shop")
 async def test_titles_in_both_unicode_forms_are_one_book() -> None:
     header = "title,author,price,year\n"
     title, author = "Émile", "José Ångström"

@@ -1,11 +1,9 @@
 """What these tests do with a shop: fill it, empty it, look at it, carry its catalogue away."""
 
 import io
-from collections.abc import Sequence
 from datetime import UTC, date, datetime
-from typing import Any
 
-from sqlalchemy import delete, text
+from sqlalchemy import delete
 
 from app.books.exporters.csv import csv_parts
 from app.books.exporters.onix import OnixOptions, OnixParts
@@ -19,19 +17,6 @@ from tests.books.onix.messages import FILES
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 FEEDS = FeedOptions(currency="EUR", country="DE", today=date(2026, 11, 24))
-
-
-async def query(sql: str) -> list[tuple[Any, ...]]:
-    async with session_scope() as session:
-        return [tuple(row) for row in await session.execute(text(sql))]
-
-
-async def row_versions() -> dict[str, Sequence[tuple[Any, ...]]]:
-    """Return of every row of every table where it is and which transaction wrote it."""
-    return {
-        table.name: await query(f"SELECT ctid::text, xmin::text FROM {table.name} ORDER BY ctid")  # noqa: S608
-        for table in Base.metadata.sorted_tables
-    }
 
 
 async def empty() -> None:

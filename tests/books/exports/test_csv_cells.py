@@ -9,10 +9,11 @@ from sqlalchemy import text
 
 from app.books.importers.cells import join_list, split_list
 from app.db.session import session_scope
-from tests.books.exports.shops import empty, export, query, row_versions, take
+from tests.books.exports.shops import empty, export, take
+from tests.books.rows import query, row_versions
 from tests.core.test_spreadsheets import FORMULA_STARTS, PAYLOADS
 
-pytestmark = pytest.mark.usefixtures("shop")
+pytestmark = pytest.mark.usefixtures("empty_shop")
 
 ADDED = """
     WITH work AS (

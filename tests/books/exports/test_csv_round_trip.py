@@ -4,22 +4,15 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from tests.books.exports.shops import (
-    empty,
-    export,
-    fill_with_demo,
-    fill_with_feeds,
-    query,
-    row_versions,
-    take,
-)
+from tests.books.exports.shops import empty, export, fill_with_demo, fill_with_feeds, take
 from tests.books.onix.messages import FILES
+from tests.books.rows import query, row_versions
 
 needs_feeds = pytest.mark.skipif(not FILES, reason="the shared feeds are not here")
 catalogues = pytest.mark.parametrize(
     "fill", [fill_with_demo, pytest.param(fill_with_feeds, marks=needs_feeds)]
 )
-pytestmark = pytest.mark.usefixtures("shop")
+pytestmark = pytest.mark.usefixtures("empty_shop")
 Fill = Callable[[], Awaitable[None]]
 
 

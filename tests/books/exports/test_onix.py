@@ -20,18 +20,18 @@ from tests.books.exports.shops import (
     export_onix,
     fill_with_demo,
     fill_with_feeds,
-    query,
     take_feed,
 )
 from tests.books.exports.test_csv_cells import add
 from tests.books.onix.messages import FILES
+from tests.books.rows import query
 
 if sys.platform == "win32":
     pytest.skip("onixcheck cannot be installed on Windows", allow_module_level=True)
 
 from onixcheck import schema
 
-pytestmark = pytest.mark.usefixtures("shop")
+pytestmark = pytest.mark.usefixtures("empty_shop")
 Fill = Callable[[], Awaitable[None]]
 needs_feeds = pytest.mark.skipif(not FILES, reason="the shared feeds are not here")
 catalogues = pytest.mark.parametrize(

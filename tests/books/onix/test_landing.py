@@ -1,7 +1,6 @@
 """Feeds land in the catalogue: once, whole, in the order in which they were sent."""
 
 import io
-from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -23,9 +22,9 @@ from app.books.importers.onix.landing import (
 )
 from app.books.importers.report import OWN_PRICE, ImportReport
 from app.books.importers.run import import_onix
-from app.db.base import Base
 from app.db.session import session_scope
 from tests.books.onix.messages import FILES, ROOT_30
+from tests.books.rows import query, row_versions
 
 pytestmark = pytest.mark.usefixtures("empty_shop")
 
@@ -136,19 +135,6 @@ def counts(report: ImportReport) -> tuple[int, int, int, int, int, int]:
     )
     assert sum(found) == report.rows
     return found
-
-
-async def query(sql: str) -> list[tuple[Any, ...]]:
-    async with session_scope() as session:
-        return [tuple(row) for row in await session.execute(text(sql))]
-
-
-async def row_versions() -> dict[str, Sequence[tuple[Any, ...]]]:
-    """Return of every row of every table where it is and which transaction wrote it."""
-    return {
-        table.name: await query(f"SELECT ctid::text, xmin::text FROM {table.name} ORDER BY ctid")  # noqa: S608
-        for table in Base.metadata.sorted_tables
-    }
 
 
 @pytest.mark.skipif(not FILES, reason="the shared samples are not here")

@@ -24,9 +24,9 @@ from tests.books.onix.test_landing import (
     land,
     price,
     product,
-    query,
     title,
 )
+from tests.books.rows import query
 
 pytestmark = pytest.mark.usefixtures("empty_shop")
 

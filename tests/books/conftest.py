@@ -1,4 +1,4 @@
-"""A shop whose catalogue leaves it and comes back."""
+"""A shop into which books are imported."""
 
 from collections.abc import AsyncIterator
 
@@ -11,10 +11,10 @@ from app.db.session import AsyncSessionLocal
 from tests.servers import make_database
 
 
-@pytest_asyncio.fixture(scope="package")
-async def export_engine() -> AsyncIterator[AsyncEngine]:
+@pytest_asyncio.fixture(scope="session")
+async def import_engine() -> AsyncIterator[AsyncEngine]:
     """An engine on a database of these tests' own, for an import commits what it does."""
-    engine = create_async_engine(await make_database("export"))
+    engine = create_async_engine(await make_database("import"))
     async with engine.begin() as connection:
         await connection.run_sync(Base.metadata.create_all)
     yield engine
@@ -22,12 +22,12 @@ async def export_engine() -> AsyncIterator[AsyncEngine]:
 
 
 @pytest_asyncio.fixture
-async def shop(export_engine: AsyncEngine) -> AsyncIterator[AsyncEngine]:
+async def empty_shop(import_engine: AsyncEngine) -> AsyncIterator[AsyncEngine]:
     """An empty shop, on which the application's sessions work."""
     tables = ", ".join(table.name for table in Base.metadata.sorted_tables)
-    async with export_engine.begin() as connection:
+    async with import_engine.begin() as connection:
         await connection.execute(text(f"TRUNCATE {tables} RESTART IDENTITY"))
     before = AsyncSessionLocal.kw["bind"]
-    AsyncSessionLocal.configure(bind=export_engine)
-    yield export_engine
+    AsyncSessionLocal.configure(bind=import_engine)
+    yield import_engine
     AsyncSessionLocal.configure(bind=before)

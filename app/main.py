@@ -14,6 +14,7 @@ from app.books.imports.router import UPLOAD_PATH as IMPORT_PATH
 from app.core import health
 from app.core.config import Settings, get_settings
 from app.core.exceptions import ErrorResponder
+from app.core.garbage import collected_between_callbacks
 from app.core.logging import configure_logging
 from app.core.middleware import (
     BodyGuard,
@@ -49,7 +50,10 @@ async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
     """Be ready before the first request; run the worker beside the server where settings say so."""
     await open_connections()
     try:
-        async with worker_beside() if get_settings().worker_in_process else nullcontext():
+        async with (
+            collected_between_callbacks(),
+            worker_beside() if get_settings().worker_in_process else nullcontext(),
+        ):
             yield
     finally:
         await dispose_engine()

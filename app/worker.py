@@ -3,6 +3,7 @@
 import asyncio
 
 from app.core.config import get_settings
+from app.core.garbage import collected_between_callbacks
 from app.core.logging import configure_logging
 from app.db.session import dispose_engine
 from app.jobs.runner import run_worker
@@ -18,8 +19,9 @@ async def work(stop: asyncio.Event) -> None:
 
 async def work_alone() -> None:
     """Run every job of the shop until the process is asked to end, finishing those in hand."""
-    await run_worker(JOBS, HANDLERS, settings=get_settings())
-    await dispose_engine()
+    async with collected_between_callbacks():
+        await run_worker(JOBS, HANDLERS, settings=get_settings())
+        await dispose_engine()
 
 
 def main() -> None:

@@ -7,7 +7,7 @@ from collections import deque
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from app.books.importers.batches import seldom_collected
+from app.books.importers.batches import collected_after_batches
 from app.books.importers.onix.reader import read_message
 from bench.processes import PROC
 
@@ -34,7 +34,7 @@ def peak_mib(pid: int | str) -> int:
 def main() -> None:
     """Read the message that is named, as an import does, and print the figures as JSON."""
     began = time.monotonic()
-    with Path(sys.argv[1]).open("rb") as file, seldom_collected():
+    with Path(sys.argv[1]).open("rb") as file, collected_after_batches():
         deque(read_message(file), maxlen=0)
     reading = Reading(time.monotonic() - began, time.process_time(), peak_mib("self"))
     print(json.dumps(asdict(reading)))

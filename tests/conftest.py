@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import (
 )
 
 from app.core.deps import get_db
+from app.core.garbage import collect_if_due, stop_automatic_collection
 from app.db.base import Base
 from app.db.embedded import EmbeddedPostgres
 from app.db.session import AsyncSessionLocal
@@ -26,6 +27,7 @@ SERVER = pytest.StashKey[EmbeddedPostgres | None]()
 
 def pytest_configure(config: pytest.Config) -> None:
     """Have a server before any test is collected; the process that starts others starts it."""
+    stop_automatic_collection()
     if not hasattr(config, "workerinput"):
         config.stash[SERVER] = start_if_nothing_answers()
 
@@ -35,6 +37,11 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     server = config.stash.get(SERVER, None)
     if server is not None:
         server.down()
+
+
+def pytest_runtest_teardown() -> None:
+    """Collect garbage between two tests, where Python may do it only then."""
+    collect_if_due()
 
 
 @pytest_asyncio.fixture(scope="session")

@@ -1,6 +1,5 @@
 """Accounts."""
 
-import asyncio
 import sys
 from typing import Annotated
 
@@ -9,6 +8,7 @@ from pydantic import ValidationError
 
 from app import local
 from app.commands.terminal import fail, out
+from app.core import garbage
 from app.core.schemas import WriteModel
 from app.core.security import MAX_PASSWORD_CHARACTERS, hash_password
 from app.db.session import dispose_engine, session_scope
@@ -40,7 +40,7 @@ def user_create_admin(email: Email) -> None:
     """
     password = _ask_password()
     with local.local_database():
-        asyncio.run(_create_admin(email, password))
+        garbage.run(_create_admin(email, password))
     out.print(f"{email} may run the shop.")
 
 
@@ -52,7 +52,7 @@ def user_reset_password(email: Email) -> None:
     """
     password = _ask_password()
     with local.local_database():
-        found = asyncio.run(_reset_password(email, password))
+        found = garbage.run(_reset_password(email, password))
     if not found:
         fail(f"There is no account {email}.")
     out.print("The password is set, and every session of the account has ended.")

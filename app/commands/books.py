@@ -1,6 +1,5 @@
 """Bring books in."""
 
-import asyncio
 import sys
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
@@ -24,6 +23,7 @@ from app.books.models import ImportKind
 from app.books.schemas import MAX_QUANTITY
 from app.commands.progress import progress_shown
 from app.commands.terminal import err, fail, out, visible
+from app.core import garbage
 from app.core.clock import utc_now
 from app.core.config import get_settings
 from app.core.market import shop_market
@@ -170,7 +170,7 @@ def import_thema_file(
 
     with local.local_database():
         try:
-            report = asyncio.run(learn())
+            report = garbage.run(learn())
         except ImportFileError as error:
             fail(error.detail)
     out.print(
@@ -254,7 +254,7 @@ def _import_stock(
         finally:
             await dispose_engine()
 
-    return asyncio.run(import_and_close())
+    return garbage.run(import_and_close())
 
 
 def _source(file: str) -> Path | BinaryIO:
@@ -379,7 +379,7 @@ def _import(
             await dispose_engine()
 
     try:
-        return asyncio.run(import_and_close())
+        return garbage.run(import_and_close())
     except ImportStoppedError:
         fail("The import was cancelled: what has landed stays.")
     except ImportTakenOverError:

@@ -1,7 +1,5 @@
 """Whether every promise is kept."""
 
-import asyncio
-
 import typer
 from rich.markup import escape
 from rich.table import Table
@@ -9,6 +7,7 @@ from rich.table import Table
 from app import local
 from app.check import check as find_breaches
 from app.commands.terminal import out
+from app.core import garbage
 from app.core.findings import Finding
 from app.db.session import dispose_engine
 
@@ -25,7 +24,7 @@ def check() -> None:
     Example: bookstore check
     """
     with local.local_database():
-        findings = asyncio.run(_find_breaches())
+        findings = garbage.run(_find_breaches())
     if not findings:
         out.print("Every promise is kept: nothing was found.")
         return

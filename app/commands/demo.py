@@ -1,6 +1,5 @@
 """The demo: a stocked shop in one command."""
 
-import asyncio
 import csv
 import os
 import secrets
@@ -18,6 +17,7 @@ from app.books.queries import BookQuery
 from app.books.service import get_book_by_isbn, list_books
 from app.books.work_schemas import StaffPickUpdate
 from app.commands.terminal import APPLICATION, Host, Port, err, out
+from app.core import garbage
 from app.core.config import get_settings
 from app.core.security import hash_password
 from app.db import migrations
@@ -56,7 +56,7 @@ def demo(host: Host = "127.0.0.1", port: Port = 8000) -> None:
             status = database.status()
             out.print(f"==> PostgreSQL {status.version} on 127.0.0.1:{status.port}")
         migrations.upgrade()
-        admin = asyncio.run(_prepare())
+        admin = garbage.run(_prepare())
         chosen = server.free_port(host, port)
         if chosen != port:
             out.print(f"==> Port {port} is in use, taking {chosen}")

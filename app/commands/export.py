@@ -1,6 +1,5 @@
 """Take the catalogue out."""
 
-import asyncio
 import sys
 from pathlib import Path
 from typing import Annotated, BinaryIO
@@ -13,6 +12,7 @@ from app.books.exporters.csv import csv_parts
 from app.books.exporters.onix import OnixOptions, OnixParts
 from app.books.exporters.run import Parts, write_export
 from app.commands.terminal import err, fail
+from app.core import garbage
 from app.core.clock import utc_now
 from app.core.config import get_settings
 from app.db.session import dispose_engine
@@ -80,5 +80,5 @@ def _export(parts: Parts, file: str) -> None:
             await dispose_engine()
 
     with Progress(TextColumn("{task.description}"), console=err, transient=True) as progress:
-        written = asyncio.run(write_and_close(progress))
+        written = garbage.run(write_and_close(progress))
     err.print(f"{written:,} bytes were written.")

@@ -1,6 +1,5 @@
 """Look after imports."""
 
-import asyncio
 import csv
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
@@ -16,6 +15,7 @@ from app import local
 from app.books.imports import service
 from app.books.imports.schemas import EntryRead, ImportRead
 from app.commands.terminal import out, visible
+from app.core import garbage
 from app.core.clock import utc_now
 from app.core.pagination import PageQuery
 from app.core.schemas import MAX_ID
@@ -170,4 +170,4 @@ def _run(work: Callable[[], Awaitable[T]]) -> T:
             await dispose_engine()
 
     with local.local_database():
-        return asyncio.run(run_and_close())
+        return garbage.run(run_and_close())

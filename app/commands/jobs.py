@@ -1,6 +1,5 @@
 """Jobs that failed for good."""
 
-import asyncio
 import json
 from datetime import UTC
 from typing import Annotated
@@ -11,6 +10,7 @@ from rich.table import Table
 
 from app import local
 from app.commands.terminal import fail, out
+from app.core import garbage
 from app.db.session import dispose_engine, session_scope
 from app.jobs.queue import ParkedJob, parked, requeue
 
@@ -30,7 +30,7 @@ def list_parked(
     Example: bookstore jobs parked --limit 20
     """
     with local.local_database():
-        found = asyncio.run(_parked(limit))
+        found = garbage.run(_parked(limit))
     if not found:
         out.print("No job is parked.")
         return
@@ -53,7 +53,7 @@ def queue_again(
     Example: bookstore jobs requeue 42
     """
     with local.local_database():
-        found = asyncio.run(_requeue(job_id))
+        found = garbage.run(_requeue(job_id))
     if not found:
         fail(f"No parked job has the id {job_id}. Try: bookstore jobs parked")
     out.print(f"Job {job_id} waits in the queue again.")

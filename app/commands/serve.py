@@ -9,6 +9,7 @@ from sqlalchemy.exc import DBAPIError
 
 from app import server
 from app.commands.terminal import APPLICATION, Host, Port, err, out
+from app.core import garbage
 from app.core.config import get_settings
 from app.db.session import dispose_engine, session_scope
 
@@ -30,7 +31,7 @@ def serve(
     server.refuse_taken_address(host, port)
     out.print(f"==> Serving at {server.base_url(host, port)}. Ctrl-C ends it.")
     out.print("==> Mails and schedules need a worker beside it: bookstore worker")
-    if not asyncio.run(_database_answers()):
+    if not garbage.run(_database_answers()):
         err.print("==> The database does not answer yet. Pages work as soon as it does.")
     server.serve(APPLICATION, host=host, port=port, workers=workers)
 

@@ -1,6 +1,5 @@
 """Works and their editions."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Annotated
 
@@ -15,6 +14,7 @@ from app.books.schemas import Line
 from app.books.work_schemas import WorkRead
 from app.books.works import get_work, merge_works, split_work
 from app.commands.terminal import fail, out, visible
+from app.core import garbage
 from app.core.schemas import MAX_ID
 from app.db.session import dispose_engine, session_scope
 
@@ -119,7 +119,7 @@ def _run(step: Callable[[AsyncSession], Awaitable[WorkRead]]) -> WorkRead:
         finally:
             await dispose_engine()
 
-    return asyncio.run(run())
+    return garbage.run(run())
 
 
 def _print_work(work: WorkRead) -> None:

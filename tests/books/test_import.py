@@ -18,6 +18,7 @@ from app.books.importers.errors import ImportFileError
 from app.books.importers.load import BATCH_ROWS, REMOVED
 from app.books.importers.report import (
     ImportReport,
+    Note,
     Progress,
     Refusal,
     Repair,
@@ -659,11 +660,21 @@ async def test_a_report_as_csv_holds_no_formula(tmp_path: Path) -> None:
     ]
 
 
-def test_the_report_keeps_so_many_refusals_and_counts_the_rest(
-    monkeypatch: pytest.MonkeyPatch,
+def test_the_report_keeps_so_many_reasons_and_counts_the_rest(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("app.books.importers.report.MAX_KEPT_REFUSALS", 2)
+    monkeypatch.setattr("app.books.importers.report.MAX_KEPT_REASONS", 3)
     report = ImportReport()
-    for line in range(5):
+    for line in range(1, 6):
         report.refuse(Refusal(line, "", "no"))
-    assert (report.refused_total, len(report.refused)) == (5, 2)
+        report.note(Note(line, "", "yes"))
+    assert (report.refused_total, report.notes_total) == (5, 5)
+    assert (report.refused, report.notes) == (
+        [Refusal(1, "", "no"), Refusal(2, "", "no")],
+        [Note(1, "", "yes")],
+    )
+    path = tmp_path / "report.csv"
+    write_csv(report, path)
+    assert path.read_text("utf-8-sig").splitlines()[-1] == (
+        '"left out","","","7 more refusals and notes were only counted."'
+    )

@@ -1,17 +1,18 @@
 import asyncio
 import gc
 import threading
+import weakref
 from contextlib import suppress
 from itertools import count
 
 import pytest
 
 from app.books.importers.batches import (
-    COLLECTED_AFTER,
+    BATCHES_PER_FULL_COLLECTION,
     PAGE,
     ReadAhead,
     SeenLines,
-    seldom_collected,
+    collected_after_batches,
     take,
 )
 
@@ -100,9 +101,32 @@ def test_a_book_that_came_is_known_by_its_line() -> None:
     assert seen.get(3 * PAGE) is None
 
 
-def test_cycles_are_looked_for_seldom_until_the_block_ends() -> None:
+class Cycle:
+    def __init__(self) -> None:
+        self.me = self
+
+
+def test_cycles_are_looked_for_after_a_batch_until_the_block_ends() -> None:
     before = gc.get_threshold()
-    with suppress(InterruptedError), seldom_collected():
-        assert gc.get_threshold() == COLLECTED_AFTER
+    with suppress(InterruptedError), collected_after_batches() as collect:
+        left_behind = weakref.ref(Cycle())
+        kept = [list[int]() for _ in range(10 * before[0])]  # or Python would look at once
+        assert left_behind() is not None
+        collect()
+        assert left_behind() is None
+        assert kept
         raise InterruptedError
     assert gc.get_threshold() == before
+
+
+def test_what_outlived_a_batch_is_looked_for_after_many() -> None:
+    with collected_after_batches() as collect:
+        kept = Cycle()
+        outlived = weakref.ref(kept)
+        collect()
+        del kept
+        for _ in range(BATCHES_PER_FULL_COLLECTION - 2):
+            collect()
+        assert outlived() is not None
+        collect()
+        assert outlived() is None

@@ -296,6 +296,22 @@ async def test_a_search_within_a_filter_finds_unfinished_words(db_session: Async
         assert outcome.book_ids == [hobbit], text
 
 
+async def test_a_broad_filter_is_asked_of_the_most_read_unless_that_leaves_few(
+    db_session: AsyncSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = [
+        await add(db_session, f"Volume {number}", popularity=popularity)
+        for number, popularity in enumerate((9_000_000, 800_000, 70_000, 6_000, 500, 40, 3, 0))
+    ]
+    books = BookFilter(max_price=Decimal(1_000))
+    monkeypatch.setattr(search_repository, "MAX_LOOKED_AT", 6)
+    outcome = await search.find_books(db_session, text="volume", books=books)
+    assert (outcome.book_ids, outcome.is_complete) == (ids[:6], False)
+    monkeypatch.setattr(search_repository, "MAX_LOOKED_AT", 2)
+    outcome = await search.find_books(db_session, text="volume", books=books)
+    assert (outcome.book_ids, outcome.is_complete) == (ids, True)
+
+
 async def test_hostile_queries_cost_a_bounded_number_of_statements(
     db_session: AsyncSession, test_engine: AsyncEngine
 ) -> None:

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from app.core.spreadsheets import SheetWriter
 
-MAX_KEPT_REFUSALS = 100_000
-"""So many are told one by one; further ones are only counted, for memory must not grow."""
+MAX_KEPT_REASONS = 100_000
+"""So many refusals and notes are told one by one; further ones are only counted, for memory must
+not grow."""
 
 EXAMPLES_PER_KIND = 5
 
@@ -119,14 +120,17 @@ class ImportReport:
     def refuse(self, refusal: Refusal) -> None:
         """Count a refused row, and keep the reason."""
         self.refused_total += 1
-        if len(self.refused) < MAX_KEPT_REFUSALS:
+        if self._has_room():
             self.refused.append(refusal)
 
     def note(self, note: Note) -> None:
         """Count a note, and keep it."""
         self.notes_total += 1
-        if len(self.notes) < MAX_KEPT_REFUSALS:
+        if self._has_room():
             self.notes.append(note)
+
+    def _has_room(self) -> bool:
+        return len(self.refused) + len(self.notes) < MAX_KEPT_REASONS
 
     def repaired(self, line: int, repair: Repair) -> None:
         """Count a repair, and keep the first few of its kind as examples."""
@@ -155,7 +159,7 @@ def write_feed_csv(reports: Mapping[str, ImportReport], path: Path) -> None:
                 sheet.write([name, *row])
 
 
-def _rows(report: ImportReport) -> Iterator[tuple[str, int, str, str]]:
+def _rows(report: ImportReport) -> Iterator[tuple[str, int | None, str, str]]:
     for refusal in report.refused:
         yield "refused", refusal.line, refusal.reference, refusal.reason
     for note in report.notes:
@@ -164,3 +168,6 @@ def _rows(report: ImportReport) -> Iterator[tuple[str, int, str, str]]:
         for example in examples:
             reason = f"{kind} (one of {report.repairs[kind]:,}): {example.repair.after}"
             yield "repaired", example.line, example.repair.before, reason
+    left_out = report.refused_total + report.notes_total - len(report.refused) - len(report.notes)
+    if left_out:
+        yield "left out", None, "", f"{left_out:,} more refusals and notes were only counted."

@@ -13,7 +13,7 @@ from typing import BinaryIO, cast
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.books.importers.batches import seldom_collected
+from app.books.importers.batches import collected_after_batches
 from app.books.importers.columns import plan_columns
 from app.books.importers.csv import BrokenRecord, CountingReader, Record, read_records
 from app.books.importers.errors import ImportFileError
@@ -53,7 +53,7 @@ async def import_csv(
     """
     journal = journal or NoJournal()
     report = journal.report
-    with _opened(source) as (stream, bytes_total), seldom_collected():
+    with _opened(source) as (stream, bytes_total), collected_after_batches() as collect:
         counter = CountingReader(stream)
         records = read_records(counter)
         header = await asyncio.to_thread(next, records, None)
@@ -70,7 +70,7 @@ async def import_csv(
             report=report,
             lines=journal.lines,
             on_landed=_writing(journal, counter),
-            on_batch=_telling(on_progress, journal, counter, bytes_total),
+            on_batch=_telling(on_progress, journal, counter, bytes_total, collect),
         )
     return report
 
@@ -94,7 +94,7 @@ async def import_onix(
     """
     journal = journal or NoJournal()
     report = journal.report
-    with _opened(source) as (stream, bytes_total):
+    with _opened(source) as (stream, bytes_total), collected_after_batches() as collect:
         counter = CountingReader(stream)
         message = await asyncio.to_thread(read_message, cast(BinaryIO, counter))
         await asyncio.to_thread(message.skip, journal.records)
@@ -104,7 +104,7 @@ async def import_onix(
             report=report,
             started_at=journal.started_at or clock(),
             on_landed=_writing(journal, counter),
-            on_batch=_telling(on_progress, journal, counter, bytes_total),
+            on_batch=_telling(on_progress, journal, counter, bytes_total, collect),
             clock=clock,
         )
     return report
@@ -125,8 +125,9 @@ async def import_stock(
         ImportFileError: nothing can be read from the file, and nothing was changed.
         OSError: the file cannot be opened or read.
     """
-    report = ImportReport()
-    with _opened(source) as (stream, bytes_total):
+    journal = NoJournal()
+    report = journal.report
+    with _opened(source) as (stream, bytes_total), collected_after_batches() as collect:
         counter = CountingReader(stream)
         records = read_records(counter)
         header = await asyncio.to_thread(next, records, None)
@@ -139,7 +140,7 @@ async def import_stock(
             map(reader.read, _watched(records, report)),
             options=options,
             report=report,
-            on_batch=lambda: on_progress(Progress(counter.bytes_read, bytes_total, report.rows)),
+            on_batch=_telling(on_progress, journal, counter, bytes_total, collect),
         )
     return report
 
@@ -156,8 +157,10 @@ def _telling(
     journal: Journal,
     counter: CountingReader,
     bytes_total: int | None,
+    collect: Callable[[], None],
 ) -> Callable[[], None]:
     def tell() -> None:
+        collect()
         on_progress(Progress(counter.bytes_read, bytes_total, journal.report.rows))
         journal.check()
 

@@ -51,6 +51,7 @@ class Book(CreatedAt, Base):
         CheckConstraint("price > 0", name="price_positive"),
         CheckConstraint("isbn ~ '^97[89][0-9]{10}$'", name="isbn_canonical"),
         CheckConstraint("gtin ~ '^[0-9]{8,14}$'", name="gtin_digits"),
+        Index("ix_books_work", "work_id", "id"),
         Index("ix_books_newest", "created_at", "id"),
         Index("ix_books_price", "price", "id"),
         Index("ix_books_date", text("published_on DESC NULLS LAST"), text("id DESC")),
@@ -59,7 +60,7 @@ class Book(CreatedAt, Base):
     )
 
     id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
-    work_id: Mapped[int] = mapped_column(ForeignKey("works.id"), index=True)
+    work_id: Mapped[int] = mapped_column(ForeignKey("works.id"))
     isbn: Mapped[str | None] = mapped_column(Text, unique=True)
     gtin: Mapped[str | None] = mapped_column(Text, unique=True)
     format: Mapped[BookFormat] = mapped_column(

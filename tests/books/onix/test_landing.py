@@ -5,7 +5,8 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
+from stdnum import ean
 
 from app.books.importers.onix.landing import (
     FOR_THE_TRADE,
@@ -22,6 +23,7 @@ from app.books.importers.onix.landing import (
 )
 from app.books.importers.report import OWN_PRICE, ImportReport
 from app.books.importers.run import import_onix
+from app.books.models import Book
 from app.db.session import session_scope
 from tests.books.onix.messages import FILES, ROOT_30
 from tests.books.rows import query, row_versions
@@ -454,6 +456,25 @@ async def test_the_oldest_edition_speaks_for_the_work_and_others_fill_its_gaps()
     assert await query("SELECT title, author, description FROM works") == [
         ("Emma", "Jane Austen", "From the hardback.")
     ]
+
+
+async def test_a_classic_with_many_editions_costs_no_more_than_another_book() -> None:
+    numbers = [f"978{number:09}" for number in range(1, 41)]
+    isbns = [f"{number}{ean.calc_check_digit(number)}" for number in numbers]
+    await land(*(product(reference=number, isbn=number) for number in isbns[:-1]))
+    loaded: list[Book] = []
+
+    def note(book: Book, _context: object) -> None:
+        loaded.append(book)
+
+    event.listen(Book, "load", note)
+    try:
+        report = await land(product(reference=isbns[-1], isbn=isbns[-1], form="BB"))
+    finally:
+        event.remove(Book, "load", note)
+    assert counts(report) == (1, 0, 0, 0, 0, 0)
+    assert [book.isbn for book in loaded] == isbns[:1]
+    assert await query("SELECT count(*), count(DISTINCT work_id) FROM books") == [(40, 1)]
 
 
 async def test_people_subjects_and_series_that_are_gone_go() -> None:

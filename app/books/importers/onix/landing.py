@@ -53,7 +53,7 @@ NO_PRICE = "Not on sale: the record has no price."
 
 NOT_STORABLE = "A value of the record does not fit into the catalogue."
 
-BATCH_RECORDS = 200
+BATCH_RECORDS = 100
 BATCH_CHARACTERS = 4_000_000
 """A batch ends before it has so many records, where their texts are long."""
 

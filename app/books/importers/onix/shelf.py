@@ -4,7 +4,17 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from sqlalchemy import ColumnElement, Text, any_, cast, select, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    Text,
+    any_,
+    cast,
+    exists,
+    func,
+    select,
+    tuple_,
+)
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute, joinedload, selectinload
@@ -43,6 +53,9 @@ class Shelf:
 
     works_by_identifier: dict[tuple[str, str], Work] = field(default_factory=dict)
     works_by_key: dict[WorkKey, list[Work]] = field(default_factory=dict)
+    first_editions: dict[Work, Book] = field(default_factory=dict)
+    """The oldest edition of each work. The others stay where they are: a classic has thousands."""
+
     folded: dict[str, str] = field(default_factory=dict)
     """Titles and names as the search compares them."""
 
@@ -82,6 +95,7 @@ async def load_shelf(
     await _load_books_of_records(session, shelf, products)
     await _load_books(session, shelf, products, facts)
     await _load_works(session, shelf, products, facts)
+    await _load_first_editions(session, shelf)
     await _load_names(session, shelf, facts)
     return shelf
 
@@ -111,7 +125,6 @@ def _whole_work() -> tuple[_AbstractLoad, ...]:
         selectinload(Work.series_memberships),
         selectinload(Work.subjects).joinedload(WorkSubject.subject),
         selectinload(Work.identifiers),
-        selectinload(Work.books),
     )
 
 
@@ -173,7 +186,10 @@ async def _load_works(
     shelf.folded |= await fold(session, titles | names)
     statement = (
         select(Work)
-        .where(among(Work.folded_title, {shelf.folded[title] for title in titles}))
+        .where(
+            among(Work.folded_title, {shelf.folded[title] for title in titles}),
+            _first_author_is_among({shelf.folded[name] for name in names}),
+        )
         .order_by(Work.id)
         .options(*_whole_work())
     )
@@ -187,6 +203,26 @@ async def _load_works(
             key = shelf.key_of(work.title, work.contributions[0].contributor.name)
             shelf.works_by_key.setdefault(key, []).append(work)
     await _add_aliases(session, shelf, titles)
+
+
+def _first_author_is_among(folded_names: Iterable[str]) -> ColumnElement[bool]:
+    """Return the condition that spares loading the many works of a title like "Poems"."""
+    return exists().where(
+        Contribution.work_id == Work.id,
+        Contribution.position == 0,
+        Contribution.contributor_id == Contributor.id,
+        func.search_fold(Contributor.name) == any_(cast(sorted(folded_names), ARRAY(Text))),
+    )
+
+
+async def _load_first_editions(session: AsyncSession, shelf: Shelf) -> None:
+    """Read the oldest edition of every work that was read."""
+    by_id = {entity.id: entity for entity in session if isinstance(entity, Work)}
+    given = func.unnest(cast(sorted(by_id), ARRAY(Integer))).table_valued("id").render_derived()
+    oldest = select(Book.id).where(Book.work_id == given.c.id).order_by(Book.id).limit(1)
+    chosen = select(oldest.correlate(given).scalar_subquery()).select_from(given)
+    for book in await session.scalars(select(Book).where(Book.id.in_(chosen))):
+        shelf.first_editions[by_id[book.work_id]] = book
 
 
 async def _add_aliases(session: AsyncSession, shelf: Shelf, titles: Collection[str]) -> None:

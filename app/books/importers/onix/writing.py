@@ -59,6 +59,7 @@ def add_book(
     )
     _set_trade_facts(shelf, book, facts)
     session.add(book)
+    shelf.first_editions.setdefault(work, book)
     for number in (product.isbn, product.gtin):
         if number is not None:
             shelf.by_number[number] = book
@@ -73,7 +74,7 @@ def update_book(shelf: Shelf, book: Book, facts: Facts) -> bool:
     """
     is_changed = _set(book, facts.book)
     is_changed |= _set_trade_facts(shelf, book, facts)
-    if book.work.books[0] is book and not book.work.is_curated:
+    if shelf.first_editions[book.work] is book and not book.work.is_curated:
         is_changed |= _set_work(shelf, book.work, facts)
     else:
         is_changed |= _fill_work(shelf, book.work, facts)
@@ -103,14 +104,14 @@ def _find_work(shelf: Shelf, product: OnixProduct, facts: Facts) -> Work | None:
     if not facts.people or facts.book.get("format", BookFormat.OTHER) not in TEXT_FORMATS:
         return None
     namesakes = shelf.works_by_key.get(shelf.key_of(product.title, facts.people[0].name), ())
-    return next((work for work in namesakes if _may_be(work, facts)), None)
+    return next((work for work in namesakes if _may_be(shelf, work, facts)), None)
 
 
-def _may_be(work: Work, facts: Facts) -> bool:
-    return all(
+def _may_be(shelf: Shelf, work: Work, facts: Facts) -> bool:
+    return shelf.first_editions[work].format in TEXT_FORMATS and all(
         agree(getattr(work, name), facts.work.get(name))
         for name in ("series_number", "first_published", "subtitle")
-    ) and all(book.format in TEXT_FORMATS for book in work.books)
+    )
 
 
 def _add_work(session: AsyncSession, shelf: Shelf, product: OnixProduct, facts: Facts) -> Work:
@@ -119,7 +120,6 @@ def _add_work(session: AsyncSession, shelf: Shelf, product: OnixProduct, facts: 
         series_memberships=[],
         subjects=[],
         identifiers=[],
-        books=[],
         **{"author": UNKNOWN_AUTHOR, **facts.work},
     )
     _set_people(shelf, work, facts.people)

@@ -17,8 +17,9 @@ from app.books.schemas import (
     Suggestion,
 )
 from app.core.clock import Now
-from app.core.deps import AppSettings, CurrentAdmin, DbSession
+from app.core.deps import AppSettings, CatalogueStaff, DbSession
 from app.core.pagination import ListParams, link_pages
+from app.core.rights import open_to_all
 from app.core.schemas import Id, Text
 
 router = APIRouter(prefix="/books", tags=["books"])
@@ -33,7 +34,7 @@ Responses = dict[int | str, dict[str, Any]]
 MISSING: Responses = {404: {"description": "BOOK_NOT_FOUND: no such book, or no longer sold"}}
 STAFF_ONLY: Responses = {
     401: {"description": "AUTH_TOKEN_INVALID, AUTH_TOKEN_EXPIRED: not signed in"},
-    403: {"description": "AUTH_FORBIDDEN: not staff"},
+    403: {"description": "AUTH_FORBIDDEN: not staff with the right `catalogue`"},
 }
 REFUSED: Responses = {
     409: {"description": "BOOK_ISBN_CONFLICT: another book has this ISBN"},
@@ -42,6 +43,7 @@ REFUSED: Responses = {
 
 
 @router.get("", summary="Find books")
+@open_to_all
 async def list_books(session: DbSession, query: Annotated[BookQuery, Query()]) -> BookPage:
     """Return a page of books, filtered, searched and sorted.
 
@@ -53,6 +55,7 @@ async def list_books(session: DbSession, query: Annotated[BookQuery, Query()]) -
 
 
 @router.get("/suggest", summary="Suggest what may be meant, as one types")
+@open_to_all
 async def suggest_books(session: DbSession, q: SuggestedText) -> list[Suggestion]:
     """Return works, people and series with all the words, the last of which may be unfinished.
 
@@ -62,6 +65,7 @@ async def suggest_books(session: DbSession, q: SuggestedText) -> list[Suggestion
 
 
 @router.get("/{book_id}", summary="A book", responses=MISSING)
+@open_to_all
 async def read_book(session: DbSession, book_id: BookId) -> BookRead:
     """Return a book with its genre, its contributors and its work's other editions."""
     return await service.get_book(session, book_id=book_id)
@@ -74,7 +78,7 @@ async def read_book(session: DbSession, book_id: BookId) -> BookRead:
     responses=STAFF_ONLY | REFUSED,
 )
 async def create_book(
-    session: DbSession, _admin: CurrentAdmin, book: BookCreate, settings: AppSettings
+    session: DbSession, _staff: CatalogueStaff, book: BookCreate, settings: AppSettings
 ) -> BookRead:
     """Add a book, with no copies in stock yet.
 
@@ -85,7 +89,7 @@ async def create_book(
 
 @router.put("/{book_id}", summary="Change a book", responses=STAFF_ONLY | MISSING | REFUSED)
 async def update_book(
-    session: DbSession, _admin: CurrentAdmin, book_id: BookId, change: BookUpdate
+    session: DbSession, _staff: CatalogueStaff, book_id: BookId, change: BookUpdate
 ) -> BookRead:
     """Change what is sent; the rest stays. Null clears what may be missing."""
     return await service.update_book(session, book_id=book_id, change=change)
@@ -97,20 +101,23 @@ async def update_book(
     summary="Stop selling a book",
     responses=STAFF_ONLY | MISSING,
 )
-async def delete_book(session: DbSession, _admin: CurrentAdmin, book_id: BookId, now: Now) -> None:
+async def delete_book(
+    session: DbSession, _staff: CatalogueStaff, book_id: BookId, now: Now
+) -> None:
     """Take a book out of the shop. Orders that have it keep it."""
     await service.delete_book(session, book_id=book_id, now=now)
 
 
 @router.patch("/{book_id}/stock", summary="Count a book's copies", responses=STAFF_ONLY | MISSING)
 async def update_stock(
-    session: DbSession, _admin: CurrentAdmin, book_id: BookId, stock: StockUpdate
+    session: DbSession, _staff: CatalogueStaff, book_id: BookId, stock: StockUpdate
 ) -> BookRead:
     """Set how many copies can be bought. Those who wait are told when it was none before."""
     return await service.set_stock(session, book_id=book_id, quantity=stock.quantity)
 
 
 @genres_router.get("", summary="The shop's genres")
+@open_to_all
 async def list_genres(
     request: Request, response: Response, session: DbSession, query: ListParams
 ) -> list[GenreRead]:
@@ -126,6 +133,6 @@ async def list_genres(
     summary="Add a genre",
     responses=STAFF_ONLY | {409: {"description": "GENRE_CONFLICT: there is one of this name"}},
 )
-async def create_genre(session: DbSession, _admin: CurrentAdmin, genre: GenreCreate) -> GenreRead:
+async def create_genre(session: DbSession, _staff: CatalogueStaff, genre: GenreCreate) -> GenreRead:
     """Add a genre, which books can then be put into."""
     return await service.create_genre(session, name=genre.name)

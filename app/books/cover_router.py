@@ -5,6 +5,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from app.audit.deps import AuditTrail
 from app.books.cover_images import parse_cover_url
 from app.books.cover_service import keep_cover, read_rendition
 from app.books.deps import Storage
@@ -70,7 +71,11 @@ other sites: shop fronts of their own that speak the API."""
     openapi_extra={"requestBody": BODY},
 )
 async def upload_image(
-    request: Request, session: DbSession, _staff: CatalogueStaff, storage: Storage
+    request: Request,
+    session: DbSession,
+    _staff: CatalogueStaff,
+    trail: AuditTrail,
+    storage: Storage,
 ) -> CoverRead:
     """Keep a picture and tell its address, for a book's `cover_image_url`.
 
@@ -81,7 +86,9 @@ async def upload_image(
     """
     await end_transaction(session)
     async with uploaded_file(request) as upload:
-        return await keep_cover(storage, file=upload.file)
+        cover = await keep_cover(storage, file=upload.file)
+    await trail.record("cover.upload", after=cover)
+    return cover
 
 
 @media_router.api_route("/media/covers/{digest}/{name}", methods=["GET", "HEAD"])

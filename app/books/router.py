@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response, status
 
+from app.audit.deps import AuditTrail
 from app.books import service
 from app.books.queries import BookQuery
 from app.books.schemas import (
@@ -78,21 +79,34 @@ async def read_book(session: DbSession, book_id: BookId) -> BookRead:
     responses=STAFF_ONLY | REFUSED,
 )
 async def create_book(
-    session: DbSession, _staff: CatalogueStaff, book: BookCreate, settings: AppSettings
+    session: DbSession,
+    _staff: CatalogueStaff,
+    trail: AuditTrail,
+    book: BookCreate,
+    settings: AppSettings,
 ) -> BookRead:
     """Add a book, with no copies in stock yet.
 
     A deleted book with the same ISBN comes back under its old id.
     """
-    return await service.create_book(session, book=book, currency=settings.currency)
+    created = await service.create_book(session, book=book, currency=settings.currency)
+    await trail.record("book.create", created.id, after=created)
+    return created
 
 
 @router.put("/{book_id}", summary="Change a book", responses=STAFF_ONLY | MISSING | REFUSED)
 async def update_book(
-    session: DbSession, _staff: CatalogueStaff, book_id: BookId, change: BookUpdate
+    session: DbSession,
+    _staff: CatalogueStaff,
+    trail: AuditTrail,
+    book_id: BookId,
+    change: BookUpdate,
 ) -> BookRead:
     """Change what is sent; the rest stays. Null clears what may be missing."""
-    return await service.update_book(session, book_id=book_id, change=change)
+    before = await service.hold_book(session, book_id=book_id)
+    changed = await service.update_book(session, book_id=book_id, change=change)
+    await trail.record("book.update", book_id, before=before, after=changed)
+    return changed
 
 
 @router.delete(
@@ -102,18 +116,27 @@ async def update_book(
     responses=STAFF_ONLY | MISSING,
 )
 async def delete_book(
-    session: DbSession, _staff: CatalogueStaff, book_id: BookId, now: Now
+    session: DbSession, _staff: CatalogueStaff, trail: AuditTrail, book_id: BookId, now: Now
 ) -> None:
     """Take a book out of the shop. Orders that have it keep it."""
+    before = await service.hold_book(session, book_id=book_id)
     await service.delete_book(session, book_id=book_id, now=now)
+    await trail.record("book.delete", book_id, before=before)
 
 
 @router.patch("/{book_id}/stock", summary="Count a book's copies", responses=STAFF_ONLY | MISSING)
 async def update_stock(
-    session: DbSession, _staff: CatalogueStaff, book_id: BookId, stock: StockUpdate
+    session: DbSession,
+    _staff: CatalogueStaff,
+    trail: AuditTrail,
+    book_id: BookId,
+    stock: StockUpdate,
 ) -> BookRead:
     """Set how many copies can be bought. Those who wait are told when it was none before."""
-    return await service.set_stock(session, book_id=book_id, quantity=stock.quantity)
+    before = await service.hold_book(session, book_id=book_id)
+    counted = await service.set_stock(session, book_id=book_id, quantity=stock.quantity)
+    await trail.record("book.count", book_id, before=before, after=counted)
+    return counted
 
 
 @genres_router.get("", summary="The shop's genres")
@@ -133,6 +156,10 @@ async def list_genres(
     summary="Add a genre",
     responses=STAFF_ONLY | {409: {"description": "GENRE_CONFLICT: there is one of this name"}},
 )
-async def create_genre(session: DbSession, _staff: CatalogueStaff, genre: GenreCreate) -> GenreRead:
+async def create_genre(
+    session: DbSession, _staff: CatalogueStaff, trail: AuditTrail, genre: GenreCreate
+) -> GenreRead:
     """Add a genre, which books can then be put into."""
-    return await service.create_genre(session, name=genre.name)
+    created = await service.create_genre(session, name=genre.name)
+    await trail.record("genre.create", created.id, after=created)
+    return created

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Request, status
 from starlette.responses import RedirectResponse, Response
 
+from app.audit.deps import AuditTrail
 from app.books import works
 from app.books.work_schemas import WorkMerge, WorkRead, WorkSplit
 from app.core.deps import CatalogueStaff, DbSession
@@ -52,7 +53,11 @@ async def read_work(request: Request, session: DbSession, work_id: WorkId) -> Wo
     },
 )
 async def merge_works(
-    session: DbSession, _staff: CatalogueStaff, work_id: WorkId, merge: WorkMerge
+    session: DbSession,
+    _staff: CatalogueStaff,
+    trail: AuditTrail,
+    work_id: WorkId,
+    merge: WorkMerge,
 ) -> WorkRead:
     """Move the editions of other works to this one.
 
@@ -60,7 +65,9 @@ async def merge_works(
     and the numbers that feeds know them by are put together, ratings added up. The others are
     gone, and their addresses lead here. Feeds do not undo it.
     """
-    return await works.merge_works(session, work_id=work_id, other_ids=merge.work_ids)
+    return await works.merge_works_as_staff(
+        session, actor=trail.actor, work_id=work_id, other_ids=merge.work_ids
+    )
 
 
 @admin_router.post(
@@ -77,12 +84,16 @@ async def merge_works(
     },
 )
 async def split_work(
-    session: DbSession, _staff: CatalogueStaff, work_id: WorkId, split: WorkSplit
+    session: DbSession,
+    _staff: CatalogueStaff,
+    trail: AuditTrail,
+    work_id: WorkId,
+    split: WorkSplit,
 ) -> WorkRead:
     """Make editions a work of their own, with a copy of the facts and a new title if one is given.
 
     The answer is the new work. Feeds do not undo it.
     """
-    return await works.split_work(
-        session, work_id=work_id, book_ids=split.book_ids, title=split.title
+    return await works.split_work_as_staff(
+        session, actor=trail.actor, work_id=work_id, book_ids=split.book_ids, title=split.title
     )

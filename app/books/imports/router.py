@@ -9,6 +9,7 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from starlette.datastructures import UploadFile
 from starlette.responses import StreamingResponse
 
+from app.audit.deps import AuditTrail
 from app.books.deps import Storage
 from app.books.imports import service
 from app.books.imports.files import CHUNK_BYTES, keep_file
@@ -89,6 +90,7 @@ async def upload_import(
     response: Response,
     session: DbSession,
     staff: CatalogueStaff,
+    trail: AuditTrail,
     storage: Storage,
     wishes: Annotated[ImportRequest, Query()],
 ) -> ImportRead:
@@ -114,6 +116,16 @@ async def upload_import(
         requested_by=staff.email,
         storage_key=kept.key,
         bytes_total=kept.size,
+    )
+    await trail.record(
+        "import.request",
+        found.id,
+        after={
+            "file_name": found.file_name,
+            "kind": found.kind,
+            "bytes": found.bytes_total,
+            "options": wishes.options(),
+        },
     )
     response.headers["Location"] = f"{UPLOAD_PATH}/{found.id}"
     return found
@@ -201,10 +213,12 @@ async def download_report(import_id: ImportId) -> StreamingResponse:
     responses=STAFF_ONLY | MISSING | {409: {"description": "IMPORT_OVER: it has ended already"}},
 )
 async def cancel_import(
-    session: DbSession, _staff: CatalogueStaff, import_id: ImportId, now: Now
+    session: DbSession, _staff: CatalogueStaff, trail: AuditTrail, import_id: ImportId, now: Now
 ) -> ImportRead:
     """Stop an import after the batch in hand; what has landed stays."""
-    return await service.cancel_import(session, import_id=import_id, now=now)
+    cancelled = await service.cancel_import(session, import_id=import_id, now=now)
+    await trail.record("import.cancel", import_id, after=service.summary(cancelled))
+    return cancelled
 
 
 async def _report_lines(import_id: int) -> AsyncIterator[str]:

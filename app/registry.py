@@ -1,5 +1,7 @@
 """The lists of everything that plugs into the application: models, routers, jobs, handlers."""
 
+from app.audit import models as audit_models
+from app.audit.router import router as audit_router
 from app.books import models as book_models
 from app.books.catalogue_router import router as catalogue_router
 from app.books.cover_router import media_router
@@ -41,12 +43,14 @@ from app.storefront.books import router as book_pages
 from app.storefront.cart import router as cart_pages
 from app.storefront.checkout import router as checkout_pages
 from app.users import models as user_models
+from app.users.admin_router import router as admin_users_router
 from app.users.jobs import prune_sign_ins
 from app.users.router import router as auth_router
 from app.wishlist import models as wishlist_models
 from app.wishlist.router import router as wishlist_router
 
 MODELS = (
+    audit_models,
     book_models,
     cart_models,
     demo_gateway_models,
@@ -76,6 +80,8 @@ API_ROUTERS = (
     admin_orders_router,
     wishlist_router,
     prebooks_router,
+    admin_users_router,
+    audit_router,
 )
 
 PAGE_ROUTERS = (book_pages, account_pages, cart_pages, checkout_pages, media_router)

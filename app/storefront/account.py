@@ -11,6 +11,7 @@ from app.core.clock import Now
 from app.core.csrf import CsrfProtected
 from app.core.deps import AppSettings, DbSession, Principal
 from app.core.exceptions import AppError
+from app.core.rights import open_to_all
 from app.storefront.context import CART, Page
 from app.storefront.forms import Form, read_form, undone_if_refused
 from app.storefront.templating import render
@@ -33,6 +34,7 @@ def local_path(address: str) -> str:
 
 
 @router.get("/sign-in")
+@open_to_all
 async def sign_in_page(request: Request, page: Page, next: Next = "/") -> Response:  # noqa: A002
     """The form for signing in; who is signed in already is led on."""
     if page.visitor is not None:
@@ -41,6 +43,7 @@ async def sign_in_page(request: Request, page: Page, next: Next = "/") -> Respon
 
 
 @router.post("/sign-in")
+@open_to_all
 async def sign_in(
     request: Request, session: DbSession, page: Page, now: Now, settings: AppSettings
 ) -> Response:
@@ -61,6 +64,7 @@ async def sign_in(
 
 
 @router.get("/sign-up")
+@open_to_all
 async def sign_up_page(request: Request, page: Page, next: Next = "/") -> Response:  # noqa: A002
     """The form for making an account; who is signed in already is led on."""
     if page.visitor is not None:
@@ -69,6 +73,7 @@ async def sign_up_page(request: Request, page: Page, next: Next = "/") -> Respon
 
 
 @router.post("/sign-up")
+@open_to_all
 async def sign_up(
     request: Request, session: DbSession, page: Page, now: Now, settings: AppSettings
 ) -> Response:
@@ -92,6 +97,7 @@ async def sign_up(
 
 
 @router.post("/sign-out")
+@open_to_all
 async def sign_out(request: Request, session: DbSession, settings: AppSettings) -> Response:
     """End the session, in the database too."""
     token = SESSION.read(request, settings)

@@ -13,6 +13,7 @@ from app.core.csrf import CsrfProtected
 from app.core.deps import AppSettings, DbSession
 from app.core.exceptions import AppError
 from app.core.pagination import MAX_CURSOR, ListQuery
+from app.core.rights import Right, of_its_owner
 from app.core.schemas import Id, Text
 from app.integrations.payments.demo import (
     APPROVED_CARD,
@@ -121,6 +122,7 @@ async def list_orders(
 
 
 @router.get("/orders/{order_id}")
+@of_its_owner(or_staff=Right.ORDERS)
 async def show_order(
     request: Request,
     session: DbSession,

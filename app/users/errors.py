@@ -67,3 +67,27 @@ class InvalidEmailError(AppError):
     status: ClassVar[int] = 422
     code: ClassVar[str] = "AUTH_EMAIL_INVALID"
     detail = "This is not an e-mail address."
+
+
+class UserNotFoundError(AppError):
+    """No such account."""
+
+    status: ClassVar[int] = 404
+    code: ClassVar[str] = "USER_NOT_FOUND"
+    detail = "There is no such account."
+
+
+class CannotDeactivateAdminError(AppError):
+    """Admins are closed by nobody."""
+
+    status: ClassVar[int] = 403
+    code: ClassVar[str] = "ADMN_CANNOT_DEACTIVATE_ADMIN"
+    detail = "Cannot deactivate admin accounts"
+
+
+class CannotChangeAdminError(AppError):
+    """Admins have every right, and no other admin takes them."""
+
+    status: ClassVar[int] = 403
+    code: ClassVar[str] = "ADMN_CANNOT_CHANGE_ADMIN"
+    detail = "Admins have every right, and nobody changes them."

@@ -4,17 +4,29 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ForeignKey, Identity, Text, func, text
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
+from app.core.rights import Right
 from app.core.security import Role
 from app.db.base import Base, CreatedAt, text_enum
 
+KNOWN_RIGHTS = ", ".join(f"'{right}'" for right in Right)
+
 
 class User(CreatedAt, Base):
-    """An account. ``email`` is stored in lower case; the display name is the reader's choice."""
+    """An account. ``email`` is stored in lower case; the display name is the reader's choice.
+
+    Exactly the accounts that are staff have rights, and at least one: readers have none, and
+    admins need none.
+    """
 
     __tablename__ = "users"
-    __table_args__ = (CheckConstraint("email = lower(email)", name="email_lower"),)
+    __table_args__ = (
+        CheckConstraint("email = lower(email)", name="email_lower"),
+        CheckConstraint(f"rights <@ ARRAY[{KNOWN_RIGHTS}]", name="rights_known"),
+        CheckConstraint("(role = 'staff') = (cardinality(rights) > 0)", name="rights_of_staff"),
+    )
 
     id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
     email: Mapped[str] = mapped_column(Text, unique=True)
@@ -24,6 +36,7 @@ class User(CreatedAt, Base):
         text_enum(Role),
         server_default=Role.USER,
     )
+    rights: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'"))
     is_active: Mapped[bool] = mapped_column(server_default=text("true"))
 
 

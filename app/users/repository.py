@@ -2,15 +2,20 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 from uuid import UUID
 
-from sqlalchemy import delete, exists, select, update
+from sqlalchemy import ColumnElement, Select, delete, exists, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.core.keyset import Order, read_objects
+from app.core.pagination import Slice, Window
+from app.core.rights import Right
 from app.core.security import Role
 from app.users.models import RefreshToken, TokenFamily, User, UserSession
+
+T = TypeVar("T")
 
 
 class UsedToken(NamedTuple):
@@ -210,6 +215,72 @@ async def revoke_family(session: AsyncSession, *, token_hash: bytes, now: dateti
     await session.execute(
         update(TokenFamily)
         .where(TokenFamily.id.in_(family), TokenFamily.revoked_at.is_(None))
+        .values(revoked_at=now)
+        .execution_options(synchronize_session=False)
+    )
+
+
+NEWEST_FIRST = Order(name="users by id", keys=(User.id.expression,), is_descending=True)
+
+
+async def list_users(
+    session: AsyncSession, *, role: Role | None, is_active: bool | None, window: Window
+) -> Slice[User]:
+    """Return accounts, the newest first."""
+    statement = _chosen(select(User), role=role, is_active=is_active)
+    return await read_objects(session, statement, order=NEWEST_FIRST, window=window)
+
+
+async def count_users(session: AsyncSession, *, role: Role | None, is_active: bool | None) -> int:
+    """Return how many accounts there are."""
+    statement = _chosen(select(func.count()).select_from(User), role=role, is_active=is_active)
+    return (await session.scalars(statement)).one()
+
+
+def _chosen(statement: Select[T], *, role: Role | None, is_active: bool | None) -> Select[T]:
+    if role is not None:
+        statement = statement.where(User.role == role)
+    if is_active is not None:
+        statement = statement.where(User.is_active.is_(is_active))
+    return statement
+
+
+async def hold_user(session: AsyncSession, condition: ColumnElement[bool]) -> User | None:
+    """Return an account as it is now; until the transaction ends nobody else changes it."""
+    statement = (
+        select(User)
+        .where(condition)
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
+    )
+    return (await session.scalars(statement)).one_or_none()
+
+
+async def set_active(session: AsyncSession, *, user_id: int, is_active: bool) -> None:
+    """Close an account, or open it."""
+    await session.execute(
+        update(User)
+        .where(User.id == user_id)
+        .values(is_active=is_active)
+        .execution_options(synchronize_session=False)
+    )
+
+
+async def set_rights(session: AsyncSession, *, user_id: int, rights: Sequence[Right]) -> None:
+    """Make an account that is no admin's staff with these rights, or a reader's."""
+    await session.execute(
+        update(User)
+        .where(User.id == user_id, User.role != Role.ADMIN)
+        .values(rights=rights, role=Role.STAFF if rights else Role.USER)
+        .execution_options(synchronize_session=False)
+    )
+
+
+async def revoke_families(session: AsyncSession, *, user_id: int, now: datetime) -> None:
+    """End every family of an account; one that has ended keeps its moment."""
+    await session.execute(
+        update(TokenFamily)
+        .where(TokenFamily.user_id == user_id, TokenFamily.revoked_at.is_(None))
         .values(revoked_at=now)
         .execution_options(synchronize_session=False)
     )

@@ -4,6 +4,7 @@ from fastapi import APIRouter, status
 
 from app.core.clock import Now
 from app.core.deps import AppSettings, DbSession
+from app.core.rights import open_to_all
 from app.users import service, tokens
 from app.users.schemas import Login, Refresh, Register, TokenPair
 
@@ -16,6 +17,7 @@ router = APIRouter(prefix="/auth", tags=["auth"])
     summary="Open an account",
     responses={409: {"description": "AUTH_EMAIL_CONFLICT: the address has an account"}},
 )
+@open_to_all
 async def register(
     session: DbSession, account: Register, now: Now, settings: AppSettings
 ) -> TokenPair:
@@ -36,6 +38,7 @@ async def register(
         403: {"description": "AUTH_ACCOUNT_DEACTIVATED: the shop has closed the account"},
     },
 )
+@open_to_all
 async def login(session: DbSession, proof: Login, now: Now, settings: AppSettings) -> TokenPair:
     """Prove who you are and get the two tokens."""
     user = await service.check_credentials(session, email=proof.email, password=proof.password)
@@ -56,6 +59,7 @@ async def login(session: DbSession, proof: Login, now: Now, settings: AppSetting
         }
     },
 )
+@open_to_all
 async def refresh(
     session: DbSession, exchange: Refresh, now: Now, settings: AppSettings
 ) -> TokenPair:
@@ -66,6 +70,7 @@ async def refresh(
 
 
 @router.post("/logout", status_code=status.HTTP_204_NO_CONTENT, summary="Sign out")
+@open_to_all
 async def logout(session: DbSession, ended: Refresh, now: Now) -> None:
     """End every refresh token that came of the same sign-in. It can be repeated."""
     await tokens.end_family(session, refresh_token=ended.refresh_token, now=now)

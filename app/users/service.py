@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.config import get_settings
 from app.core.deps import Principal
+from app.core.rights import Right
 from app.core.security import (
     Role,
     TokenInvalidError,
@@ -143,6 +144,7 @@ def to_principal(user: User) -> Principal:
         email=user.email,
         display_name=user.full_name or ANONYMOUS_NAME,
         role=user.role,
+        rights=frozenset(map(Right, user.rights)),
     )
 
 

@@ -142,7 +142,7 @@ def too_many_attempts(wait: timedelta) -> TooManyAttemptsError:
     """Return the refusal that says how long to wait."""
     seconds = max(1, math.ceil(wait.total_seconds()))
     minutes = math.ceil(seconds / 60)
-    when = f"{minutes} minutes" if minutes > 1 else "a minute"
+    when = {1: "a minute", 60: "an hour"}.get(minutes, f"{minutes} minutes")
     return TooManyAttemptsError(
         f"Too many attempts. Please try again in {when}.", headers={"Retry-After": str(seconds)}
     )

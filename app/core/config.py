@@ -6,8 +6,15 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import (
+    Field,
+    IPvAnyNetwork,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -59,6 +66,8 @@ class Settings(BaseSettings):
 
     env: Environment = Environment.DEVELOPMENT
     secret_key: SecretStr = SecretStr(DEFAULT_SECRET)
+    secret_keys_former: Annotated[tuple[SecretStr, ...], NoDecode] = ()
+    trusted_proxies: Annotated[tuple[IPvAnyNetwork, ...], NoDecode] = ()
 
     database_url: Annotated[str, Field(repr=False)] = (
         "postgresql+asyncpg://postgres:postgres@localhost:5432/bookstore_dev"
@@ -135,25 +144,30 @@ class Settings(BaseSettings):
     def _without_trailing_slash(cls, url: str) -> str:
         return url.rstrip("/")
 
+    @field_validator("secret_keys_former", "trusted_proxies", mode="before")
+    @classmethod
+    def _split_at_commas(cls, value: object) -> object:
+        if isinstance(value, str):
+            return [part.strip() for part in value.split(",") if part.strip()]
+        return value
+
     @model_validator(mode="after")
     def _refuse_what_only_suits_a_trial(self) -> Self:
-        """Refuse, in production, what would sell for nothing or keep silent about it."""
-        if self.env is not Environment.PRODUCTION:
-            return self
-        faults = []
-        secret = self.secret_key.get_secret_value()
-        if secret == DEFAULT_SECRET or len(secret.encode()) < MINIMUM_SECRET_BYTES:
-            faults.append(
-                f"SECRET_KEY must be set to at least {MINIMUM_SECRET_BYTES} random bytes in "
-                "production, for example the output of: "
-                'python -c "import secrets; print(secrets.token_urlsafe(48))"'
-            )
-        if "payment_gateway" not in self.model_fields_set:
+        """Refuse what would let strangers in, sell for nothing or keep silent about it.
+
+        Secrets must be good everywhere but in development; the rest is asked of production.
+        """
+        faults = [] if self.env is Environment.DEVELOPMENT else self._weak_secrets()
+        if self.is_production and "payment_gateway" not in self.model_fields_set:
             faults.append(
                 "PAYMENT_GATEWAY must be set in production. There is one so far: demo, which "
                 "takes test cards and no money."
             )
-        if not self.smtp_host and "mail_directory" not in self.model_fields_set:
+        if (
+            self.is_production
+            and not self.smtp_host
+            and "mail_directory" not in self.model_fields_set
+        ):
             faults.append(
                 "SMTP_HOST must be set in production, or else MAIL_DIRECTORY, the folder that "
                 "mails are then written to instead of being sent."
@@ -161,6 +175,27 @@ class Settings(BaseSettings):
         if faults:
             raise ValueError("\n".join(faults))
         return self
+
+    def _weak_secrets(self) -> list[str]:
+        faults = []
+        if is_weak(self.secret_key):
+            faults.append(
+                f"SECRET_KEY must be set to at least {MINIMUM_SECRET_BYTES} random bytes in "
+                f"{self.env}, for example the output of: "
+                'python -c "import secrets; print(secrets.token_urlsafe(48))"'
+            )
+        if any(is_weak(secret) for secret in self.secret_keys_former):
+            faults.append(
+                f"SECRET_KEYS_FORMER must name only secrets of at least {MINIMUM_SECRET_BYTES} "
+                "random bytes, with commas between them: what a former one signed is believed."
+            )
+        return faults
+
+    @property
+    def signing_secrets(self) -> tuple[str, ...]:
+        """The secret that signs, and behind it the former ones, whose signatures still count."""
+        secrets = (self.secret_key, *self.secret_keys_former)
+        return tuple(secret.get_secret_value() for secret in secrets)
 
     @property
     def is_production(self) -> bool:
@@ -171,6 +206,12 @@ class Settings(BaseSettings):
     def uses_secure_cookies(self) -> bool:
         """Whether the shop is reached over HTTPS, which ``__Host-`` cookies need."""
         return self.public_url.startswith("https://")
+
+
+def is_weak(secret: SecretStr) -> bool:
+    """Tell whether a secret is the one that everybody can read here, or too short."""
+    value = secret.get_secret_value()
+    return value == DEFAULT_SECRET or len(value.encode()) < MINIMUM_SECRET_BYTES
 
 
 @lru_cache

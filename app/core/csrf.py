@@ -9,13 +9,14 @@ from typing import Annotated, ClassVar
 from urllib.parse import urlsplit
 
 from fastapi import Depends, Request, Response
-from itsdangerous import BadSignature, URLSafeSerializer
+from itsdangerous import BadSignature
 
 from app.core.config import Settings
 from app.core.cookies import Cookie
 from app.core.deps import AppSettings
 from app.core.exceptions import AppError
 from app.core.security import new_opaque_token
+from app.core.signing import signer
 
 COOKIE = Cookie("csrf")
 FIELD = "csrf_token"
@@ -30,13 +31,9 @@ class CsrfError(AppError):
     detail = "This form is no longer valid. Please go back, reload the page and send it again."
 
 
-def _serializer(settings: Settings) -> URLSafeSerializer:
-    return URLSafeSerializer(settings.secret_key.get_secret_value(), salt="csrf")
-
-
 def _signed_by_us(token: str, settings: Settings) -> bool:
     try:
-        _serializer(settings).loads(token)
+        signer("csrf", settings).loads(token)
     except BadSignature:
         return False
     return True
@@ -47,7 +44,7 @@ async def get_csrf_token(request: Request, settings: AppSettings) -> str:
     known = COOKIE.read(request, settings) or ""
     if known and _signed_by_us(known, settings):
         return known
-    token = str(_serializer(settings).dumps(new_opaque_token()))
+    token = str(signer("csrf", settings).dumps(new_opaque_token()))
     request.state.new_csrf_token = token
     return token
 

@@ -168,7 +168,7 @@ def write_cursor(order: str, values: Sequence[KeyValue], *, is_before: bool = Fa
     """Return the cursor of a position in the named order: letters that fit into an address."""
     facts = [CURSOR_VERSION, int(is_before), *map(_to_json, values)]
     words = json.dumps(facts, ensure_ascii=False, separators=(",", ":")).encode()
-    return _spell(_sign(order, words) + words)
+    return _spell(_sign(order, words, get_settings().signing_secrets[0]) + words)
 
 
 def read_position(cursor: str | None, order: str) -> Position | None:
@@ -185,7 +185,7 @@ def read_position(cursor: str | None, order: str) -> Position | None:
     except (binascii.Error, UnicodeEncodeError):
         raise CursorError from None
     signature, words = sealed[:SIGNATURE_BYTES], sealed[SIGNATURE_BYTES:]
-    if not hmac.compare_digest(signature, _sign(order, words)) or cursor != _spell(sealed):
+    if not _is_signed(order, words, signature) or cursor != _spell(sealed):
         raise CursorError
     _version, is_before, *values = json.loads(words)
     return Position(values=tuple(map(_from_json, values)), is_before=bool(is_before))
@@ -206,11 +206,18 @@ def _spell(sealed: bytes) -> str:
     return base64.urlsafe_b64encode(sealed).rstrip(b"=").decode()
 
 
-def _sign(order: str, words: bytes) -> bytes:
+def _sign(order: str, words: bytes, secret: str) -> bytes:
     """Return a signature that holds for this order, this version and this shop."""
-    key = get_settings().secret_key.get_secret_value().encode()
     message = f"cursor {CURSOR_VERSION} {order}\n".encode() + words
-    return hmac.digest(key, message, "sha256")[:SIGNATURE_BYTES]
+    return hmac.digest(secret.encode(), message, "sha256")[:SIGNATURE_BYTES]
+
+
+def _is_signed(order: str, words: bytes, signature: bytes) -> bool:
+    """Tell whether the shop signed the words, be it with a secret that it has replaced since."""
+    return any(
+        hmac.compare_digest(signature, _sign(order, words, secret))
+        for secret in get_settings().signing_secrets
+    )
 
 
 def _to_json(value: KeyValue) -> Any:

@@ -12,7 +12,7 @@ from typing import ClassVar, TypeVar
 
 from joserfc import jwt
 from joserfc.errors import ExpiredTokenError, JoseError
-from joserfc.jwk import OctKey
+from joserfc.jwk import GuestProtocol, OctKey
 from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
 
@@ -24,6 +24,8 @@ T = TypeVar("T")
 ALGORITHM = "HS256"
 ISSUER = "bookstore"
 AUDIENCE = "bookstore-api"
+TYPE = "at+jwt"
+KEY_ID_CHARACTERS = 16
 CONCURRENT_HASHES = 4
 MAX_PASSWORD_CHARACTERS = 1024
 
@@ -111,12 +113,17 @@ def hash_token(token: str) -> bytes:
     return hashlib.sha256(token.encode("utf-8", "replace")).digest()
 
 
-def _key(settings: Settings) -> OctKey:
-    return OctKey.import_key(settings.secret_key.get_secret_value().encode())
+def key_id(secret: str) -> str:
+    """Return the name of a signing secret, from which the secret cannot be computed."""
+    return hashlib.sha256(b"access token key\n" + secret.encode()).hexdigest()[:KEY_ID_CHARACTERS]
 
 
 def encode_access_token(*, user_id: int, role: Role, now: datetime, settings: Settings) -> str:
-    """Return a JWT (RFC 9068 in spirit) that is valid for ``access_token_minutes``."""
+    """Return a JWT (RFC 9068 in spirit) that is valid for ``access_token_minutes``.
+
+    Its header names the key, so that a former one can be told from a forged one.
+    """
+    secret = settings.signing_secrets[0]
     claims = {
         "iss": ISSUER,
         "aud": AUDIENCE,
@@ -126,11 +133,15 @@ def encode_access_token(*, user_id: int, role: Role, now: datetime, settings: Se
         "iat": int(now.timestamp()),
         "exp": int((now + timedelta(minutes=settings.access_token_minutes)).timestamp()),
     }
-    return jwt.encode({"alg": ALGORITHM, "typ": "at+jwt"}, claims, _key(settings))
+    header = {"alg": ALGORITHM, "typ": TYPE, "kid": key_id(secret)}
+    return jwt.encode(header, claims, OctKey.import_key(secret.encode()))
 
 
 def decode_access_token(token: str, *, now: datetime, settings: Settings) -> AccessToken:
-    """Prove signature, type, issuer, audience and times.
+    """Prove key, signature, type, issuer, audience and times.
+
+    The key is the present one or a former one that the settings still name; nothing that a token
+    says of its algorithm or of where its key is to be found is followed.
 
     Raises:
         TokenExpiredError: it was valid once.
@@ -144,9 +155,14 @@ def decode_access_token(token: str, *, now: datetime, settings: Settings) -> Acc
         exp={"essential": True},
         iat={"essential": True},
     )
+    keys = {key_id(secret): secret for secret in settings.signing_secrets}
+
+    def key_of(signed: GuestProtocol) -> OctKey:
+        return OctKey.import_key(keys[signed.headers()["kid"]].encode())
+
     try:
-        decoded = jwt.decode(token, _key(settings), algorithms=[ALGORITHM])
-        if decoded.header.get("typ") != "at+jwt":
+        decoded = jwt.decode(token, key_of, algorithms=[ALGORITHM])
+        if decoded.header.get("typ") != TYPE:
             raise TokenInvalidError
         rules.validate(decoded.claims)
         return AccessToken(

@@ -16,7 +16,9 @@ from app.storefront.context import CART, Page
 from app.storefront.forms import Form, read_form, undone_if_refused
 from app.storefront.templating import render
 from app.users import service, sessions
-from app.users.deps import SESSION
+from app.users.deps import SESSION, RequestClient, remember_device
+from app.users.errors import TooManyAttemptsError
+from app.users.limits import Client
 from app.users.schemas import Login, Register
 
 router = APIRouter(dependencies=[CsrfProtected])
@@ -45,7 +47,12 @@ async def sign_in_page(request: Request, page: Page, next: Next = "/") -> Respon
 @router.post("/sign-in")
 @open_to_all
 async def sign_in(
-    request: Request, session: DbSession, page: Page, now: Now, settings: AppSettings
+    request: Request,
+    session: DbSession,
+    page: Page,
+    client: RequestClient,
+    now: Now,
+    settings: AppSettings,
 ) -> Response:
     """Start a session and take the guest's basket along."""
     form = await read_form(request, Login)
@@ -54,12 +61,21 @@ async def sign_in(
         try:
             async with undone_if_refused(session):
                 principal = await service.check_credentials(
-                    session, email=form.data.email, password=form.data.password
+                    session,
+                    email=form.data.email,
+                    password=form.data.password,
+                    client=client,
+                    now=now,
                 )
+        except TooManyAttemptsError as error:
+            form.refuse(error)
+            return _ask_to_wait(
+                render(request, "sign_in.html", page=page, form=form, next=target), error
+            )
         except AppError as error:
             form.refuse(error)
         else:
-            return await _enter(request, session, page, principal, target, now, settings)
+            return await _enter(request, session, page, client, principal, target, now, settings)
     return render(request, "sign_in.html", status=422, page=page, form=form, next=target)
 
 
@@ -75,7 +91,12 @@ async def sign_up_page(request: Request, page: Page, next: Next = "/") -> Respon
 @router.post("/sign-up")
 @open_to_all
 async def sign_up(
-    request: Request, session: DbSession, page: Page, now: Now, settings: AppSettings
+    request: Request,
+    session: DbSession,
+    page: Page,
+    client: RequestClient,
+    now: Now,
+    settings: AppSettings,
 ) -> Response:
     """Make an account, start a session, and take the guest's basket along."""
     form = await read_form(request, Register)
@@ -88,11 +109,18 @@ async def sign_up(
                     email=form.data.email,
                     password=form.data.password,
                     full_name=form.data.full_name,
+                    client=client,
+                    now=now,
                 )
+        except TooManyAttemptsError as error:
+            form.refuse(error)
+            return _ask_to_wait(
+                render(request, "sign_up.html", page=page, form=form, next=target), error
+            )
         except AppError as error:
             form.refuse(error)
         else:
-            return await _enter(request, session, page, principal, target, now, settings)
+            return await _enter(request, session, page, client, principal, target, now, settings)
     return render(request, "sign_up.html", status=422, page=page, form=form, next=target)
 
 
@@ -108,10 +136,18 @@ async def sign_out(request: Request, session: DbSession, settings: AppSettings) 
     return response
 
 
+def _ask_to_wait(response: Response, error: TooManyAttemptsError) -> Response:
+    """Say it in the answer's head too, for programs that send forms."""
+    response.status_code = error.status
+    response.headers.update(error.headers)
+    return response
+
+
 async def _enter(
     request: Request,
     session: DbSession,
     page: Page,
+    client: Client,
     principal: Principal,
     target: str,
     now: Now,
@@ -125,6 +161,7 @@ async def _enter(
     token = await sessions.start_session(session, user_id=principal.id, now=now, lifetime=lifetime)
     response = RedirectResponse(target, 303)
     SESSION.write(response, token, settings, seconds=int(lifetime.total_seconds()))
+    remember_device(response, client=client, email=principal.email, settings=settings)
     if page.cart_token:
         await merge_guest_cart(session, token=page.cart_token, user_id=principal.id)
         CART.clear(response, settings)

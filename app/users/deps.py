@@ -1,17 +1,24 @@
-"""Who looks at a page, by the browser's session cookie."""
+"""Who looks at a page, by the browser's session cookie, and who tries to get in."""
 
 from typing import Annotated
 
-from fastapi import Depends, Request
+from fastapi import Depends, Request, Response
 
+from app.core.client_address import ClientAddress
 from app.core.clock import Now
+from app.core.config import Settings
 from app.core.cookies import Cookie
 from app.core.deps import AppSettings, DbSession, Principal
+from app.users import devices
 from app.users.errors import SignInRequiredError
+from app.users.limits import Client
 from app.users.sessions import find_principal
 
 SESSION = Cookie("session")
 """Holds the token of who is signed in."""
+
+DEVICE = Cookie("device")
+"""Names the accounts that were signed in to with this browser; it opens none of them."""
 
 
 async def get_visitor(
@@ -33,3 +40,21 @@ async def get_signed_in_visitor(visitor: Visitor) -> Principal:
 
 
 SignedInVisitor = Annotated[Principal, Depends(get_signed_in_visitor, scope="function")]
+
+
+async def get_client(request: Request, address: ClientAddress, settings: AppSettings) -> Client:
+    """Return who tries something, as limits count it."""
+    return Client(address=address, device_cookie=DEVICE.read(request, settings))
+
+
+RequestClient = Annotated[Client, Depends(get_client)]
+
+
+def remember_device(response: Response, *, client: Client, email: str, settings: Settings) -> None:
+    """Let the account know this browser, on which its owner has just been proved.
+
+    From then on nobody else's failures keep the owner out here. Call it after every whole sign-in
+    (the second factor included), and after a new password was set by a link that was mailed.
+    """
+    cookie = devices.remember(client.device_cookie, email=email, settings=settings)
+    DEVICE.write(response, cookie, settings, seconds=devices.LIFETIME_DAYS * 24 * 3600)

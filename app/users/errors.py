@@ -53,6 +53,14 @@ class UserInactiveError(AppError):
     detail = "Account deactivated. Contact support."
 
 
+class TooManyAttemptsError(AppError):
+    """Somebody tried too often; the sentence and ``Retry-After`` say when to try again."""
+
+    status: ClassVar[int] = 429
+    code: ClassVar[str] = "AUTH_TOO_MANY_ATTEMPTS"
+    detail = "Too many attempts. Please try again later."
+
+
 class SignInRequiredError(AppError):
     """The page is for signed-in readers; the browser is led to the form and back."""
 

@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Identity, Text, func, text
+from sqlalchemy import CheckConstraint, DateTime, ForeignKey, Identity, Text, func, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -71,3 +71,18 @@ class RefreshToken(CreatedAt, Base):
         ForeignKey("token_families.id", ondelete="CASCADE"), index=True
     )
     used_at: Mapped[datetime | None]
+
+
+class AttemptCount(Base):
+    """The moments at which something was tried lately, by or at one subject.
+
+    The subject is the SHA-256 of an account's address, of a device's id or of an IP address. There
+    are never more moments than were allowed, and none counts after ``expires_at``.
+    """
+
+    __tablename__ = "attempt_counts"
+
+    purpose: Mapped[str] = mapped_column(Text, primary_key=True)
+    subject: Mapped[bytes] = mapped_column(primary_key=True)
+    moments: Mapped[list[datetime]] = mapped_column(ARRAY(DateTime(timezone=True)))
+    expires_at: Mapped[datetime] = mapped_column(index=True)

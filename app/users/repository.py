@@ -1,11 +1,21 @@
 """SQL for accounts, page sessions and refresh-token families."""
 
 from collections.abc import Collection, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple, TypeVar
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, delete, exists, func, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    delete,
+    exists,
+    func,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -13,7 +23,7 @@ from app.core.keyset import Order, read_objects
 from app.core.pagination import Slice, Window
 from app.core.rights import Right
 from app.core.security import Role
-from app.users.models import RefreshToken, TokenFamily, User, UserSession
+from app.users.models import AttemptCount, RefreshToken, TokenFamily, User, UserSession
 
 T = TypeVar("T")
 
@@ -31,6 +41,7 @@ class KnownToken(NamedTuple):
 
     used_at: datetime | None
     expires_at: datetime
+    revoked_at: datetime | None
     is_active: bool
 
 
@@ -183,7 +194,7 @@ async def use_refresh_token(
 async def find_refresh_token(session: AsyncSession, *, token_hash: bytes) -> KnownToken | None:
     """Return what became of a token."""
     statement = (
-        select(RefreshToken.used_at, TokenFamily.expires_at, User.is_active)
+        select(RefreshToken.used_at, TokenFamily.expires_at, TokenFamily.revoked_at, User.is_active)
         .join(TokenFamily, TokenFamily.id == RefreshToken.family_id)
         .join(User, User.id == TokenFamily.user_id)
         .where(RefreshToken.token_hash == token_hash)
@@ -284,3 +295,73 @@ async def revoke_families(session: AsyncSession, *, user_id: int, now: datetime)
         .values(revoked_at=now)
         .execution_options(synchronize_session=False)
     )
+
+
+async def spend_attempt(
+    session: AsyncSession,
+    *,
+    purpose: str,
+    subject: bytes,
+    attempts: int,
+    span: timedelta,
+    now: datetime,
+) -> datetime | None:
+    """Count an attempt, unless there were so many within the span; return when there is one again.
+
+    One statement decides and counts. Who is refused waits for those before, and counts nothing.
+    """
+    moments = AttemptCount.moments
+    length = func.cardinality(moments)
+    oldest_that_counts = moments[length - attempts + 1]
+    counted = func.array_append(moments, now, type_=AttemptCount.__table__.c.moments.type)
+    statement = (
+        insert(AttemptCount)
+        .values(purpose=purpose, subject=subject, moments=[now], expires_at=now + span)
+        .on_conflict_do_update(
+            index_elements=[AttemptCount.purpose, AttemptCount.subject],
+            set_={
+                "moments": counted[length - attempts + 2 : length + 1],
+                "expires_at": now + span,
+            },
+            where=or_(length < attempts, oldest_that_counts <= now - span),
+        )
+        .returning(AttemptCount.expires_at)
+    )
+    if (await session.execute(statement)).one_or_none() is not None:
+        return None
+    full_since = select(oldest_that_counts).where(
+        AttemptCount.purpose == purpose, AttemptCount.subject == subject
+    )
+    full: datetime = (await session.scalars(full_since)).one()
+    return full + span
+
+
+async def give_back_attempt(
+    session: AsyncSession, *, purpose: str, subject: bytes, moment: datetime
+) -> None:
+    """Remove an attempt that was counted at a moment, if it is still there."""
+    moments = AttemptCount.moments
+    place = func.array_position(moments, moment)
+    length = func.cardinality(moments)
+    await session.execute(
+        update(AttemptCount)
+        .where(AttemptCount.purpose == purpose, AttemptCount.subject == subject, place.is_not(None))
+        .values(moments=func.array_cat(moments[1 : place - 1], moments[place + 1 : length]))
+        .execution_options(synchronize_session=False)
+    )
+
+
+async def delete_old_attempts(session: AsyncSession, *, now: datetime, limit: int) -> int:
+    """Forget counts in which nothing counts any more, up to a limit; return how many."""
+    old = (
+        select(AttemptCount.purpose, AttemptCount.subject)
+        .where(AttemptCount.expires_at <= now)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    statement = (
+        delete(AttemptCount)
+        .where(tuple_(AttemptCount.purpose, AttemptCount.subject).in_(old))
+        .returning(AttemptCount.purpose)
+    )
+    return len((await session.scalars(statement)).all())

@@ -1,30 +1,50 @@
 """Accounts and tokens as JSON."""
 
-from fastapi import APIRouter, status
+from fastapi import APIRouter, Response, status
 
 from app.core.clock import Now
 from app.core.deps import AppSettings, DbSession
 from app.core.rights import open_to_all
 from app.users import service, tokens
+from app.users.deps import RequestClient, remember_device
 from app.users.schemas import Login, Refresh, Register, TokenPair
 
 router = APIRouter(prefix="/auth", tags=["auth"])
+
+TOO_MANY_ATTEMPTS = {
+    "description": "AUTH_TOO_MANY_ATTEMPTS: `Retry-After` says in how many seconds to try again",
+    "headers": {"Retry-After": {"schema": {"type": "integer"}}},
+}
 
 
 @router.post(
     "/register",
     status_code=status.HTTP_201_CREATED,
     summary="Open an account",
-    responses={409: {"description": "AUTH_EMAIL_CONFLICT: the address has an account"}},
+    responses={
+        409: {"description": "AUTH_EMAIL_CONFLICT: the address has an account"},
+        429: TOO_MANY_ATTEMPTS,
+    },
 )
 @open_to_all
 async def register(
-    session: DbSession, account: Register, now: Now, settings: AppSettings
+    response: Response,
+    session: DbSession,
+    account: Register,
+    client: RequestClient,
+    now: Now,
+    settings: AppSettings,
 ) -> TokenPair:
     """Open an account and sign in to it."""
     user = await service.register(
-        session, email=account.email, password=account.password, full_name=account.full_name
+        session,
+        email=account.email,
+        password=account.password,
+        full_name=account.full_name,
+        client=client,
+        now=now,
     )
+    remember_device(response, client=client, email=user.email, settings=settings)
     return await tokens.start_family(
         session, user_id=user.id, role=user.role, now=now, settings=settings
     )
@@ -36,12 +56,27 @@ async def register(
     responses={
         401: {"description": "AUTH_INVALID_CREDENTIALS: no such account, or not its password"},
         403: {"description": "AUTH_ACCOUNT_DEACTIVATED: the shop has closed the account"},
+        429: TOO_MANY_ATTEMPTS,
     },
 )
 @open_to_all
-async def login(session: DbSession, proof: Login, now: Now, settings: AppSettings) -> TokenPair:
-    """Prove who you are and get the two tokens."""
-    user = await service.check_credentials(session, email=proof.email, password=proof.password)
+async def login(
+    response: Response,
+    session: DbSession,
+    proof: Login,
+    client: RequestClient,
+    now: Now,
+    settings: AppSettings,
+) -> TokenPair:
+    """Prove who you are and get the two tokens.
+
+    An account takes ten wrong passwords in fifteen minutes. A client that keeps the cookie of an
+    earlier sign-in has ten of its own, which strangers cannot use up.
+    """
+    user = await service.check_credentials(
+        session, email=proof.email, password=proof.password, client=client, now=now
+    )
+    remember_device(response, client=client, email=user.email, settings=settings)
     return await tokens.start_family(
         session, user_id=user.id, role=user.role, now=now, settings=settings
     )

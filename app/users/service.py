@@ -20,13 +20,14 @@ from app.core.security import (
     verify_password,
 )
 from app.db.session import transactional
-from app.users import repository
+from app.users import devices, limits, repository
 from app.users.errors import (
     AccountDeactivatedError,
     EmailConflictError,
     InvalidCredentialsError,
     InvalidEmailError,
 )
+from app.users.limits import Client, Purpose
 from app.users.models import User
 from app.users.schemas import normalize_email
 
@@ -35,14 +36,23 @@ ANONYMOUS_NAME = "Reader"
 
 
 async def register(
-    session: AsyncSession, *, email: str, password: str, full_name: str | None = None
+    session: AsyncSession,
+    *,
+    email: str,
+    password: str,
+    client: Client,
+    now: datetime,
+    full_name: str | None = None,
 ) -> Principal:
     """Open an account. The address is spelled as ``schemas.normalize_email`` returns it.
 
     Raises:
+        TooManyAttemptsError: for this address, or from this client.
         EmailConflictError: the address has one.
     """
-    await release_connection(session)
+    await limits.spend(
+        session, purpose=Purpose.REGISTRATION, email=email, address=client.address, now=now
+    )
     return await _create(
         session,
         email=email,
@@ -98,16 +108,28 @@ async def get_emails(session: AsyncSession, *, user_ids: Collection[int]) -> Seq
     return await repository.list_emails(session, user_ids=user_ids)
 
 
-async def check_credentials(session: AsyncSession, *, email: str, password: str) -> Principal:
+async def check_credentials(
+    session: AsyncSession, *, email: str, password: str, client: Client, now: datetime
+) -> Principal:
     """Return the account whose e-mail address and password these are.
 
     It stays as it is until the transaction ends, so that a session or a family which is started
     in it cannot outlive a change of the password. An unknown address takes as long as a known.
+    The attempt is counted before the password is looked at; a right one does not count.
 
     Raises:
+        TooManyAttemptsError: for this account, or from this client.
         InvalidCredentialsError: no such account, or not its password.
         AccountDeactivatedError: both are right, and the account is closed.
     """
+    spent = await limits.spend(
+        session,
+        purpose=Purpose.SIGN_IN,
+        email=email,
+        address=client.address,
+        device=devices.recognise(client.device_cookie, email=email, settings=get_settings()),
+        now=now,
+    )
     known = await read_user(session, email=email)
     password_hash = known.password_hash if known is not None else None
     matches = await verify_password(password, password_hash)
@@ -118,6 +140,7 @@ async def check_credentials(session: AsyncSession, *, email: str, password: str)
         raise InvalidCredentialsError
     if not user.is_active:
         raise AccountDeactivatedError
+    await limits.give_back(session, spent)
     return to_principal(user)
 
 
@@ -152,11 +175,6 @@ def to_principal(user: User) -> Principal:
 async def read_user(session: AsyncSession, *, email: str) -> User | None:
     """Return the account of an address, and give the connection back."""
     return await repository.find_user_by_email(session, email=email)
-
-
-@transactional
-async def release_connection(_session: AsyncSession) -> None:
-    """End the transaction that the request has open, if any."""
 
 
 async def _create(

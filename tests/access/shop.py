@@ -36,6 +36,7 @@ from app.core.config import get_settings
 from app.core.deps import get_db
 from app.core.rights import Right
 from app.core.security import Role, encode_access_token, hash_password
+from app.core.signing import signer
 from app.integrations.storage import FolderStorage
 from app.main import app
 from app.orders.models import Order, OrderLine, OrderStatus, Payment, PaymentStatus
@@ -431,4 +432,4 @@ def _picture() -> bytes:
 
 @cache
 def _form_token() -> str:
-    return str(csrf._serializer(get_settings()).dumps("a token of the tests"))
+    return str(signer("csrf", get_settings()).dumps("a token of the tests"))

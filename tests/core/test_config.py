@@ -7,10 +7,28 @@ from pydantic import SecretStr, ValidationError
 from app.core.config import DEFAULT_SECRET, Environment, GatewayName, Settings
 
 
-@pytest.mark.parametrize("secret", [DEFAULT_SECRET, "short", "x" * 31])
-def test_production_refuses_a_weak_secret_and_names_the_setting(secret: str) -> None:
+@pytest.mark.parametrize("env", [Environment.PRODUCTION, Environment.TEST])
+@pytest.mark.parametrize("secret", [DEFAULT_SECRET, "", "short", "x" * 31, "ü" * 15])
+def test_a_weak_secret_is_refused_and_the_setting_named(env: Environment, secret: str) -> None:
     with pytest.raises(ValidationError, match="SECRET_KEY must be set to at least 32 random"):
-        Settings(env=Environment.PRODUCTION, secret_key=SecretStr(secret))
+        Settings(env=env, secret_key=SecretStr(secret))
+
+
+@pytest.mark.parametrize("former", [DEFAULT_SECRET, "short", f"{'x' * 32},short"])
+def test_a_weak_former_secret_is_refused_since_its_signatures_count(
+    monkeypatch: pytest.MonkeyPatch, former: str
+) -> None:
+    monkeypatch.setenv("SECRET_KEYS_FORMER", former)
+    with pytest.raises(ValidationError, match="SECRET_KEYS_FORMER must name only secrets"):
+        Settings(env=Environment.TEST, secret_key=SecretStr("x" * 32))
+
+
+def test_former_secrets_stand_behind_the_present_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SECRET_KEY", "present")
+    monkeypatch.setenv("SECRET_KEYS_FORMER", " younger ,, older,")
+    assert Settings().signing_secrets == ("present", "younger", "older")
+    monkeypatch.setenv("SECRET_KEYS_FORMER", "")
+    assert Settings().signing_secrets == ("present",)
 
 
 PRODUCTION: dict[str, Any] = {

@@ -7,6 +7,7 @@ import pytest
 import pytest_asyncio
 from fastapi import APIRouter, FastAPI, Request, Response
 from httpx import ASGITransport, AsyncClient
+from pydantic import SecretStr
 from starlette.responses import HTMLResponse, JSONResponse
 
 from app.core.config import Settings
@@ -146,6 +147,20 @@ async def test_a_token_signed_with_another_secret_is_refused(reader: AsyncClient
     reader.cookies.set("__Host-csrf", token)
 
     assert_refused(await reader.post("/form", data={"csrf_token": token}, headers=OWN_PAGE))
+
+
+async def test_a_form_that_is_open_while_the_secret_is_replaced_is_taken() -> None:
+    async with browser() as reader:
+        token = await open_form(reader)
+    renewed = HTTPS.model_copy(
+        update={"secret_key": SecretStr("renewed"), "secret_keys_former": (HTTPS.secret_key,)}
+    )
+    async with browser(renewed) as reader:
+        reader.cookies.set("__Host-csrf", token)
+        response = await reader.post("/form", data={"csrf_token": token}, headers=OWN_PAGE)
+        page = await reader.get("/form")
+    assert response.status_code == 200
+    assert (page.text, page.headers.get("set-cookie")) == (token, None)
 
 
 async def test_the_cookie_is_set_once_and_kept(reader: AsyncClient) -> None:

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, StreamingResponse
 from starlette.types import Message, Receive, Scope, Send
 
-from app.core.config import Environment, Settings
+from app.core.config import Settings
 from app.core.exceptions import ErrorResponder
 from app.core.middleware import (
     BodyGuard,
@@ -35,7 +35,7 @@ async def test_security_headers_are_everywhere(client: AsyncClient, path: str) -
 
 
 async def test_https_is_remembered_where_the_shop_has_it() -> None:
-    app = create_app(Settings(env=Environment.TEST, public_url="https://books.example"))
+    app = create_app(Settings(public_url="https://books.example"))
     async with AsyncClient(transport=ASGITransport(app=app), base_url="https://test") as client:
         headers = (await client.get("/health")).headers
     assert headers["Strict-Transport-Security"] == "max-age=31536000"
@@ -110,7 +110,7 @@ async def test_what_is_of_one_reader_is_kept_by_no_cache(
 
 
 async def test_cookies_over_https_are_of_one_reader_too() -> None:
-    app = create_app(Settings(env=Environment.TEST, public_url="https://books.example"))
+    app = create_app(Settings(public_url="https://books.example"))
     async with AsyncClient(transport=ASGITransport(app=app), base_url="https://test") as client:
         response = await client.get("/health", headers={"Cookie": "__Host-session=x"})
     assert response.headers["Cache-Control"] == "no-store"

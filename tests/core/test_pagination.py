@@ -4,7 +4,9 @@ from decimal import Decimal
 
 import pytest
 from httpx import AsyncClient
+from pydantic import SecretStr
 
+from app.core.config import get_settings
 from app.core.pagination import (
     CursorError,
     KeyValue,
@@ -48,6 +50,18 @@ def test_a_cursor_says_what_was_written(*, is_before: bool) -> None:
         limit=3, position=Position(values=VALUES, is_before=is_before)
     )
     assert read_position(None, ORDER) is None
+
+
+def test_a_cursor_outlives_the_secret_that_signed_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = get_settings()
+    cursor = write_cursor(ORDER, VALUES)
+    monkeypatch.setattr(settings, "secret_keys_former", (settings.secret_key,))
+    monkeypatch.setattr(settings, "secret_key", SecretStr("renewed"))
+    assert read_position(cursor, ORDER) == Position(values=VALUES, is_before=False)
+    assert write_cursor(ORDER, VALUES) != cursor
+    monkeypatch.setattr(settings, "secret_keys_former", ())
+    with pytest.raises(CursorError):
+        read_position(cursor, ORDER)
 
 
 @pytest.mark.parametrize("values", [VALUES, (1,), ("",)])

@@ -451,6 +451,17 @@ async def test_signing_in_and_out(browser: Browser, db_session: AsyncSession) ->
     assert (await browser.go("/orders")).headers["Location"].startswith("/sign-in")
 
 
+async def test_the_form_says_when_to_try_again(browser: Browser) -> None:
+    await browser.go("/sign-in")
+    for _ in range(10):
+        wrong = await browser.send("/sign-in", email="ada@example.com", password="not it at all")
+        assert wrong.status_code == 422
+    refused = await browser.send("/sign-in", email="ada@example.com", password=PASSWORD)
+    assert (refused.status_code, refused.headers["Retry-After"]) == (429, "900")
+    assert "Too many attempts. Please try again in 15 minutes." in refused.text
+    assert 'value="ada@example.com"' in refused.text
+
+
 async def set_password(session: AsyncSession, user_id: int) -> None:
     await session.execute(
         update(User).where(User.id == user_id).values(password_hash=await hash_password(PASSWORD))

@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import (
 from app.core import security
 from app.core.clock import request_time
 from app.main import app
-from app.users.models import User
+from app.users.models import AttemptCount, User
 
 PARALLEL = 32
 
@@ -70,12 +70,13 @@ def clock(client: AsyncClient) -> Clock:
 
 @pytest_asyncio.fixture
 async def connections(test_engine: AsyncEngine) -> AsyncIterator[async_sessionmaker[AsyncSession]]:
-    """Sessions on real connections, enough for all at once; the accounts go afterwards."""
+    """Sessions on real connections, enough for all at once; what they wrote goes afterwards."""
     engine = create_async_engine(test_engine.url, pool_size=PARALLEL, max_overflow=0)
     sessions = async_sessionmaker(engine, expire_on_commit=False, autoflush=False)
     yield sessions
     async with sessions() as session, session.begin():
         await session.execute(delete(User))
+        await session.execute(delete(AttemptCount))
     await engine.dispose()
 
 

@@ -198,6 +198,111 @@ async def test_deactivation_is_told_only_to_who_knows_the_password(
     assert await count(db_session, TokenFamily) == 1
 
 
+async def guess(client: AsyncClient, times: int, **changes: Any) -> list[int]:
+    guesses = [
+        await post(client, "login", {**ACCOUNT, "password": f"guess {number}", **changes})
+        for number in range(times)
+    ]
+    return [answer.status_code for answer in guesses]
+
+
+async def test_after_ten_wrong_passwords_none_is_looked_at(
+    client: AsyncClient, clock: Clock, db_session: AsyncSession
+) -> None:
+    await register(client)
+    client.cookies.clear()
+    assert await guess(client, 10) == [401] * 10
+    clock.forward(timedelta(minutes=6))
+
+    async with hashing_delayed():  # a password that is looked at would get no answer here
+        right = await post(client, "login", ACCOUNT)
+
+    assert right.status_code == 429
+    assert right.json() == {
+        "detail": "Too many attempts. Please try again in 9 minutes.",
+        "code": "AUTH_TOO_MANY_ATTEMPTS",
+    }
+    assert right.headers["Retry-After"] == "540"
+    assert "Set-Cookie" not in right.headers
+    assert await count(db_session, TokenFamily) == 1
+    clock.forward(timedelta(minutes=9))
+    assert (await post(client, "login", ACCOUNT)).status_code == 200
+
+
+async def test_an_address_without_account_is_limited_alike(
+    client: AsyncClient, clock: Clock
+) -> None:
+    del clock
+    await register(client)
+    client.cookies.clear()
+    known, unknown = await guess(client, 11), await guess(client, 11, email="no@example.com")
+    assert known == unknown == [401] * 10 + [429]
+    answers = [
+        await post(client, "login", {**ACCOUNT, "email": email})
+        for email in (ACCOUNT["email"], "NO@example.com")
+    ]
+    assert answers[0].content == answers[1].content
+    assert answers[0].headers["Retry-After"] == answers[1].headers["Retry-After"]
+
+
+async def test_right_passwords_are_not_counted(client: AsyncClient, clock: Clock) -> None:
+    del clock
+    await register(client)
+    client.cookies.clear()
+    assert await guess(client, 9) == [401] * 9
+    for _ in range(12):
+        assert (await post(client, "login", ACCOUNT)).status_code == 200
+        client.cookies.clear()
+
+    assert await guess(client, 2) == [401, 429]
+
+
+async def test_who_signed_in_here_before_is_not_kept_out_by_strangers(
+    client: AsyncClient, clock: Clock
+) -> None:
+    del clock
+    await register(client)
+    owner = dict(client.cookies)
+    client.cookies.clear()
+    assert await guess(client, 11) == [401] * 10 + [429]
+
+    client.cookies.update(owner)
+    assert await guess(client, 9) == [401] * 9
+    assert (await post(client, "login", ACCOUNT)).status_code == 200
+    assert await guess(client, 11) == [401] * 10 + [429]  # anew, since the last was right
+    assert await guess(client, 1, email="eve@example.com") == [401]
+
+
+async def test_a_deactivated_account_is_no_way_to_try_without_end(
+    client: AsyncClient, db_session: AsyncSession, clock: Clock
+) -> None:
+    del clock
+    await register(client)
+    client.cookies.clear()
+    await db_session.execute(update(User).values(is_active=False))
+    await db_session.commit()
+
+    answers = [(await post(client, "login", ACCOUNT)).status_code for _ in range(11)]
+
+    assert answers == [403] * 10 + [429]
+
+
+async def test_registration_is_limited_by_address_and_before_it_hashes(
+    client: AsyncClient, db_session: AsyncSession, clock: Clock
+) -> None:
+    del clock
+    await register(client)
+    again = [(await post(client, "register", ACCOUNT)).status_code for _ in range(4)]
+    assert again == [409] * 4
+
+    async with hashing_delayed():
+        refused = await post(client, "register", ACCOUNT)
+
+    assert code(refused) == (429, "AUTH_TOO_MANY_ATTEMPTS")
+    assert refused.headers["Retry-After"] == "3600"
+    assert await count(db_session, User) == 1
+
+
 async def test_refresh_answers_a_new_pair_and_ends_the_old_token(
     client: AsyncClient, db_session: AsyncSession, clock: Clock
 ) -> None:

@@ -25,6 +25,7 @@ from app.users.errors import (
     InvalidEmailError,
     RefreshInvalidError,
 )
+from app.users.limits import Client
 from app.users.models import TokenFamily, User, UserSession
 from app.users.schemas import normalize_email
 from app.users.sessions import start_session
@@ -47,7 +48,9 @@ async def make_account(session: AsyncSession, **values: object) -> User:
 
 
 async def test_who_gives_no_name_is_a_reader(db_session: AsyncSession) -> None:
-    principal = await service.register(db_session, email=EMAIL, password=PASSWORD)
+    principal = await service.register(
+        db_session, email=EMAIL, password=PASSWORD, client=Client(), now=NOW
+    )
 
     assert principal.email == EMAIL
     assert principal.display_name == "Reader"
@@ -64,7 +67,9 @@ async def test_register_gives_the_connection_back_before_it_hashes(
         assert connections_in_use(engine) == 1
 
         async with hashing_delayed() as until_waiting:
-            task = asyncio.create_task(service.register(session, email=EMAIL, password=PASSWORD))
+            task = asyncio.create_task(
+                service.register(session, email=EMAIL, password=PASSWORD, client=Client(), now=NOW)
+            )
             await until_waiting(1)
             held = connections_in_use(engine)
 
@@ -129,7 +134,7 @@ async def test_create_admin_opens_an_account_that_can_sign_in(db_session: AsyncS
     assert admin.is_admin
     assert await service.has_admin(db_session)
     signed_in = await service.check_credentials(
-        db_session, email="boss@example.com", password=PASSWORD
+        db_session, email="boss@example.com", password=PASSWORD, client=Client(), now=NOW
     )
     assert signed_in == admin
 
@@ -179,8 +184,12 @@ async def test_reset_password_signs_the_account_out_everywhere(db_session: Async
             settings=get_settings(),
         )
     with pytest.raises(InvalidCredentialsError):
-        await service.check_credentials(db_session, email=EMAIL, password="forgotten")
-    signed_in = await service.check_credentials(db_session, email=EMAIL, password=PASSWORD)
+        await service.check_credentials(
+            db_session, email=EMAIL, password="forgotten", client=Client(), now=NOW
+        )
+    signed_in = await service.check_credentials(
+        db_session, email=EMAIL, password=PASSWORD, client=Client(), now=NOW
+    )
     assert signed_in.id == user.id
 
 
@@ -199,14 +208,16 @@ async def test_a_password_changed_during_a_sign_in_ends_it(
     connections: async_sessionmaker[AsyncSession],
 ) -> None:
     async with connections() as session:
-        await service.register(session, email=EMAIL, password=PASSWORD)
+        await service.register(session, email=EMAIL, password=PASSWORD, client=Client(), now=NOW)
         await session.commit()
     new_hash = await hash_password("another battery")
 
     async with connections() as signing_in, connections() as changing:
         await service.reset_password(changing, email=EMAIL, password_hash=new_hash)
         attempt = asyncio.ensure_future(
-            service.check_credentials(signing_in, email=EMAIL, password=PASSWORD)
+            service.check_credentials(
+                signing_in, email=EMAIL, password=PASSWORD, client=Client(), now=NOW
+            )
         )
         done, _ = await asyncio.wait([attempt], timeout=1)
         assert not done

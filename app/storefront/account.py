@@ -15,7 +15,8 @@ from app.storefront.context import CART, Page
 from app.storefront.forms import Form, read_form, undone_if_refused
 from app.storefront.templating import render
 from app.users import service, sessions
-from app.users.deps import SESSION
+from app.users.deps import SESSION, FromWhere
+from app.users.emails import ask_for_verification
 from app.users.schemas import Login, Register
 
 router = APIRouter(dependencies=[CsrfProtected])
@@ -42,7 +43,12 @@ async def sign_in_page(request: Request, page: Page, next: Next = "/") -> Respon
 
 @router.post("/sign-in")
 async def sign_in(
-    request: Request, session: DbSession, page: Page, now: Now, settings: AppSettings
+    request: Request,
+    session: DbSession,
+    page: Page,
+    now: Now,
+    settings: AppSettings,
+    whence: FromWhere,
 ) -> Response:
     """Start a session and take the guest's basket along."""
     form = await read_form(request, Login)
@@ -56,7 +62,7 @@ async def sign_in(
         except AppError as error:
             form.refuse(error)
         else:
-            return await _enter(request, session, page, principal, target, now, settings)
+            return await _enter(request, session, page, principal, target, now, settings, whence)
     return render(request, "sign_in.html", status=422, page=page, form=form, next=target)
 
 
@@ -70,7 +76,12 @@ async def sign_up_page(request: Request, page: Page, next: Next = "/") -> Respon
 
 @router.post("/sign-up")
 async def sign_up(
-    request: Request, session: DbSession, page: Page, now: Now, settings: AppSettings
+    request: Request,
+    session: DbSession,
+    page: Page,
+    now: Now,
+    settings: AppSettings,
+    whence: FromWhere,
 ) -> Response:
     """Make an account, start a session, and take the guest's basket along."""
     form = await read_form(request, Register)
@@ -87,7 +98,8 @@ async def sign_up(
         except AppError as error:
             form.refuse(error)
         else:
-            return await _enter(request, session, page, principal, target, now, settings)
+            await ask_for_verification(session, user_id=principal.id, now=now)
+            return await _enter(request, session, page, principal, target, now, settings, whence)
     return render(request, "sign_up.html", status=422, page=page, form=form, next=target)
 
 
@@ -110,16 +122,41 @@ async def _enter(
     target: str,
     now: Now,
     settings: AppSettings,
+    whence: FromWhere,
 ) -> Response:
-    """Sign the browser in under a new session id, whatever it had before."""
-    old = SESSION.read(request, settings)
-    if old:
-        await sessions.end_session(session, token=old)
-    lifetime = timedelta(days=settings.session_days)
-    token = await sessions.start_session(session, user_id=principal.id, now=now, lifetime=lifetime)
+    """Sign the browser in, and take the guest's basket along."""
     response = RedirectResponse(target, 303)
-    SESSION.write(response, token, settings, seconds=int(lifetime.total_seconds()))
+    await keep_signed_in(
+        request,
+        response,
+        session,
+        user_id=principal.id,
+        now=now,
+        settings=settings,
+        whence=whence,
+    )
     if page.cart_token:
         await merge_guest_cart(session, token=page.cart_token, user_id=principal.id)
         CART.clear(response, settings)
     return response
+
+
+async def keep_signed_in(
+    request: Request,
+    response: Response,
+    session: DbSession,
+    *,
+    user_id: int,
+    now: Now,
+    settings: AppSettings,
+    whence: FromWhere,
+) -> None:
+    """Sign the browser in under a new session id; the one that it had before is dead."""
+    old = SESSION.read(request, settings)
+    if old:
+        await sessions.end_session(session, token=old)
+    lifetime = timedelta(days=settings.session_days)
+    token = await sessions.start_session(
+        session, user_id=user_id, now=now, lifetime=lifetime, whence=whence
+    )
+    SESSION.write(response, token, settings, seconds=int(lifetime.total_seconds()))

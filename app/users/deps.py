@@ -9,6 +9,7 @@ from app.core.cookies import Cookie
 from app.core.deps import AppSettings, DbSession, Principal
 from app.users.errors import SignInRequiredError
 from app.users.sessions import find_principal
+from app.users.whence import Whence, coarse_network, describe_program
 
 SESSION = Cookie("session")
 """Holds the token of who is signed in."""
@@ -31,5 +32,15 @@ async def get_signed_in_visitor(visitor: Visitor) -> Principal:
         raise SignInRequiredError
     return visitor
 
+
+async def get_whence(request: Request) -> Whence:
+    """Return where the request comes from, as coarsely as it is kept."""
+    return Whence(
+        program=describe_program(request.headers.get("user-agent", "")),
+        network=coarse_network(request.client.host if request.client else ""),
+    )
+
+
+FromWhere = Annotated[Whence, Depends(get_whence)]
 
 SignedInVisitor = Annotated[Principal, Depends(get_signed_in_visitor, scope="function")]

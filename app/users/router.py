@@ -4,7 +4,8 @@ from fastapi import APIRouter, status
 
 from app.core.clock import Now
 from app.core.deps import AppSettings, DbSession
-from app.users import service, tokens
+from app.users import emails, service, tokens
+from app.users.deps import FromWhere
 from app.users.schemas import Login, Refresh, Register, TokenPair
 
 router = APIRouter(prefix="/auth", tags=["auth"])
@@ -17,14 +18,15 @@ router = APIRouter(prefix="/auth", tags=["auth"])
     responses={409: {"description": "AUTH_EMAIL_CONFLICT: the address has an account"}},
 )
 async def register(
-    session: DbSession, account: Register, now: Now, settings: AppSettings
+    session: DbSession, account: Register, now: Now, settings: AppSettings, whence: FromWhere
 ) -> TokenPair:
-    """Open an account and sign in to it."""
+    """Open an account and sign in to it. A link to prove the address is mailed to it."""
     user = await service.register(
         session, email=account.email, password=account.password, full_name=account.full_name
     )
+    await emails.ask_for_verification(session, user_id=user.id, now=now)
     return await tokens.start_family(
-        session, user_id=user.id, role=user.role, now=now, settings=settings
+        session, user_id=user.id, role=user.role, now=now, settings=settings, whence=whence
     )
 
 
@@ -36,11 +38,13 @@ async def register(
         403: {"description": "AUTH_ACCOUNT_DEACTIVATED: the shop has closed the account"},
     },
 )
-async def login(session: DbSession, proof: Login, now: Now, settings: AppSettings) -> TokenPair:
+async def login(
+    session: DbSession, proof: Login, now: Now, settings: AppSettings, whence: FromWhere
+) -> TokenPair:
     """Prove who you are and get the two tokens."""
     user = await service.check_credentials(session, email=proof.email, password=proof.password)
     return await tokens.start_family(
-        session, user_id=user.id, role=user.role, now=now, settings=settings
+        session, user_id=user.id, role=user.role, now=now, settings=settings, whence=whence
     )
 
 

@@ -19,7 +19,7 @@ from app.core.security import (
     verify_password,
 )
 from app.db.session import transactional
-from app.users import repository
+from app.users import links, repository
 from app.users.errors import (
     AccountDeactivatedError,
     EmailConflictError,
@@ -117,6 +117,8 @@ async def check_credentials(session: AsyncSession, *, email: str, password: str)
         raise InvalidCredentialsError
     if not user.is_active:
         raise AccountDeactivatedError
+    if user.email_verified_at is not None:
+        await links.announce_proof(session, user_id=user.id)
     return to_principal(user)
 
 

@@ -27,7 +27,7 @@ async def delete_account(
         OrderUnsettledError: an order of the account is being paid.
     """
     password_hash = None
-    if proof.password is not None:
+    if proof.password:
         user = await confirm_password(session, user_id=user_id, password=proof.password)
         password_hash = user.password_hash
     await remove(session, user_id=user_id, password_hash=password_hash, token=proof.token, now=now)
@@ -39,12 +39,12 @@ async def remove(
     *,
     user_id: int,
     password_hash: str | None,
-    token: str | None,
+    token: str,
     now: datetime,
 ) -> None:
     """Delete the account in one transaction, if its password is still that or the link is good."""
     email = await removal.lock_for_removal(session, user_id=user_id, password_hash=password_hash)
-    if token is not None:
+    if token:
         await links.use_link(
             session, token=token, purposes=removal.DELETE, now=now, user_id=user_id
         )

@@ -36,11 +36,11 @@ class Deletion(WriteModel):
     The link is for accounts that have no password.
     """
 
-    password: Password | None = None
-    token: RefreshTokenText | None = None
+    password: Password = ""
+    token: RefreshTokenText = ""
 
     @model_validator(mode="after")
     def _one_proof(self) -> Self:
-        if (self.password is None) == (self.token is None):
+        if bool(self.password) == bool(self.token):
             raise PydanticCustomError("one_proof", "Please send the password or a link's token.")
         return self

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import cache
 from typing import ClassVar, TypeVar
+from uuid import UUID
 
 from joserfc import jwt
 from joserfc.errors import ExpiredTokenError, JoseError
@@ -57,6 +58,8 @@ class AccessToken:
     user_id: int
     role: Role
     token_id: str
+    family_id: UUID | None = None
+    """The sign-in that it came of, with which it ends."""
 
 
 @cache
@@ -109,8 +112,13 @@ def _key(settings: Settings) -> OctKey:
     return OctKey.import_key(settings.secret_key.get_secret_value().encode())
 
 
-def encode_access_token(*, user_id: int, role: Role, now: datetime, settings: Settings) -> str:
-    """Return a JWT (RFC 9068 in spirit) that is valid for ``access_token_minutes``."""
+def encode_access_token(
+    *, user_id: int, role: Role, now: datetime, settings: Settings, family_id: UUID | None = None
+) -> str:
+    """Return a JWT (RFC 9068 in spirit) that is valid for ``access_token_minutes``.
+
+    With ``family_id``, only as long as that sign-in has not ended.
+    """
     claims = {
         "iss": ISSUER,
         "aud": AUDIENCE,
@@ -120,6 +128,8 @@ def encode_access_token(*, user_id: int, role: Role, now: datetime, settings: Se
         "iat": int(now.timestamp()),
         "exp": int((now + timedelta(minutes=settings.access_token_minutes)).timestamp()),
     }
+    if family_id is not None:
+        claims["sid"] = str(family_id)
     return jwt.encode({"alg": ALGORITHM, "typ": "at+jwt"}, claims, _key(settings))
 
 
@@ -147,6 +157,7 @@ def decode_access_token(token: str, *, now: datetime, settings: Settings) -> Acc
             user_id=int(decoded.claims["sub"]),
             role=Role(decoded.claims["role"]),
             token_id=str(decoded.claims["jti"]),
+            family_id=UUID(decoded.claims["sid"]) if "sid" in decoded.claims else None,
         )
     except ExpiredTokenError:
         raise TokenExpiredError from None

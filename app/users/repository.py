@@ -166,6 +166,18 @@ async def insert_family(
     return (await session.scalars(statement)).one()
 
 
+async def is_alive(session: AsyncSession, *, family_id: UUID, now: datetime) -> bool:
+    """Tell whether a family has neither ended nor expired."""
+    statement = select(
+        exists().where(
+            TokenFamily.id == family_id,
+            TokenFamily.revoked_at.is_(None),
+            TokenFamily.expires_at > now,
+        )
+    )
+    return bool((await session.scalars(statement)).one())
+
+
 async def insert_refresh_token(
     session: AsyncSession, *, token_hash: bytes, family_id: UUID
 ) -> None:

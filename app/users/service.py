@@ -126,7 +126,7 @@ async def authenticate(session: AsyncSession, *, token: str, now: datetime) -> P
     """Return the account behind an access token, with the rights that it has now.
 
     Raises:
-        TokenInvalidError: the token is wrong or expired, or its account is gone.
+        TokenInvalidError: the token is wrong or expired, its account is gone, or its sign-in ended.
         AccountDeactivatedError: the account is closed.
     """
     claims = decode_access_token(token, now=now, settings=get_settings())
@@ -135,6 +135,10 @@ async def authenticate(session: AsyncSession, *, token: str, now: datetime) -> P
         raise TokenInvalidError
     if not user.is_active:
         raise AccountDeactivatedError
+    if claims.family_id is not None and not await repository.is_alive(
+        session, family_id=claims.family_id, now=now
+    ):
+        raise TokenInvalidError
     return to_principal(user)
 
 

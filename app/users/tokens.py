@@ -112,5 +112,7 @@ async def _issue(
     await repository.insert_refresh_token(
         session, token_hash=hash_token(refresh_token), family_id=family_id
     )
-    access_token = encode_access_token(user_id=user_id, role=role, now=now, settings=settings)
+    access_token = encode_access_token(
+        user_id=user_id, role=role, now=now, settings=settings, family_id=family_id
+    )
     return TokenPair(access_token=access_token, refresh_token=refresh_token)

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import cache
 from typing import ClassVar, TypeVar
+from uuid import UUID
 
 from joserfc import jwt
 from joserfc.errors import ExpiredTokenError, JoseError
@@ -65,6 +66,8 @@ class AccessToken:
     user_id: int
     role: Role
     token_id: str
+    family_id: UUID | None = None
+    """The sign-in that it came of, with which it ends."""
 
 
 @cache
@@ -118,10 +121,13 @@ def key_id(secret: str) -> str:
     return hashlib.sha256(b"access token key\n" + secret.encode()).hexdigest()[:KEY_ID_CHARACTERS]
 
 
-def encode_access_token(*, user_id: int, role: Role, now: datetime, settings: Settings) -> str:
+def encode_access_token(
+    *, user_id: int, role: Role, now: datetime, settings: Settings, family_id: UUID | None = None
+) -> str:
     """Return a JWT (RFC 9068 in spirit) that is valid for ``access_token_minutes``.
 
-    Its header names the key, so that a former one can be told from a forged one.
+    Its header names the key, so that a former one can be told from a forged one. With
+    ``family_id``, it is valid only as long as that sign-in has not ended.
     """
     secret = settings.signing_secrets[0]
     claims = {
@@ -133,6 +139,8 @@ def encode_access_token(*, user_id: int, role: Role, now: datetime, settings: Se
         "iat": int(now.timestamp()),
         "exp": int((now + timedelta(minutes=settings.access_token_minutes)).timestamp()),
     }
+    if family_id is not None:
+        claims["sid"] = str(family_id)
     header = {"alg": ALGORITHM, "typ": TYPE, "kid": key_id(secret)}
     return jwt.encode(header, claims, OctKey.import_key(secret.encode()))
 
@@ -169,6 +177,7 @@ def decode_access_token(token: str, *, now: datetime, settings: Settings) -> Acc
             user_id=int(decoded.claims["sub"]),
             role=Role(decoded.claims["role"]),
             token_id=str(decoded.claims["jti"]),
+            family_id=UUID(decoded.claims["sid"]) if "sid" in decoded.claims else None,
         )
     except ExpiredTokenError:
         raise TokenExpiredError from None

@@ -16,7 +16,8 @@ from app.storefront.context import CART, Page
 from app.storefront.forms import Form, read_form, undone_if_refused
 from app.storefront.templating import render
 from app.users import service, sessions
-from app.users.deps import SESSION, RequestClient, remember_device
+from app.users.deps import SESSION, FromWhere, RequestClient, remember_device
+from app.users.emails import ask_for_verification
 from app.users.errors import TooManyAttemptsError
 from app.users.limits import Client
 from app.users.schemas import Login, Register
@@ -53,6 +54,7 @@ async def sign_in(
     client: RequestClient,
     now: Now,
     settings: AppSettings,
+    whence: FromWhere,
 ) -> Response:
     """Start a session and take the guest's basket along."""
     form = await read_form(request, Login)
@@ -75,7 +77,9 @@ async def sign_in(
         except AppError as error:
             form.refuse(error)
         else:
-            return await _enter(request, session, page, client, principal, target, now, settings)
+            return await _enter(
+                request, session, page, client, principal, target, now, settings, whence
+            )
     return render(request, "sign_in.html", status=422, page=page, form=form, next=target)
 
 
@@ -97,6 +101,7 @@ async def sign_up(
     client: RequestClient,
     now: Now,
     settings: AppSettings,
+    whence: FromWhere,
 ) -> Response:
     """Make an account, start a session, and take the guest's basket along."""
     form = await read_form(request, Register)
@@ -120,7 +125,10 @@ async def sign_up(
         except AppError as error:
             form.refuse(error)
         else:
-            return await _enter(request, session, page, client, principal, target, now, settings)
+            await ask_for_verification(session, user_id=principal.id, now=now)
+            return await _enter(
+                request, session, page, client, principal, target, now, settings, whence
+            )
     return render(request, "sign_up.html", status=422, page=page, form=form, next=target)
 
 
@@ -152,17 +160,42 @@ async def _enter(
     target: str,
     now: Now,
     settings: AppSettings,
+    whence: FromWhere,
 ) -> Response:
-    """Sign the browser in under a new session id, whatever it had before."""
-    old = SESSION.read(request, settings)
-    if old:
-        await sessions.end_session(session, token=old)
-    lifetime = timedelta(days=settings.session_days)
-    token = await sessions.start_session(session, user_id=principal.id, now=now, lifetime=lifetime)
+    """Sign the browser in, and take the guest's basket along."""
     response = RedirectResponse(target, 303)
-    SESSION.write(response, token, settings, seconds=int(lifetime.total_seconds()))
+    await keep_signed_in(
+        request,
+        response,
+        session,
+        user_id=principal.id,
+        now=now,
+        settings=settings,
+        whence=whence,
+    )
     remember_device(response, client=client, email=principal.email, settings=settings)
     if page.cart_token:
         await merge_guest_cart(session, token=page.cart_token, user_id=principal.id)
         CART.clear(response, settings)
     return response
+
+
+async def keep_signed_in(
+    request: Request,
+    response: Response,
+    session: DbSession,
+    *,
+    user_id: int,
+    now: Now,
+    settings: AppSettings,
+    whence: FromWhere,
+) -> None:
+    """Sign the browser in under a new session id; the one that it had before is dead."""
+    old = SESSION.read(request, settings)
+    if old:
+        await sessions.end_session(session, token=old)
+    lifetime = timedelta(days=settings.session_days)
+    token = await sessions.start_session(
+        session, user_id=user_id, now=now, lifetime=lifetime, whence=whence
+    )
+    SESSION.write(response, token, settings, seconds=int(lifetime.total_seconds()))

@@ -13,6 +13,7 @@ from app.users import devices
 from app.users.errors import SignInRequiredError
 from app.users.limits import Client
 from app.users.sessions import find_principal
+from app.users.whence import Whence, coarse_network, describe_program
 
 SESSION = Cookie("session")
 """Holds the token of who is signed in."""
@@ -38,6 +39,16 @@ async def get_signed_in_visitor(visitor: Visitor) -> Principal:
         raise SignInRequiredError
     return visitor
 
+
+async def get_whence(request: Request) -> Whence:
+    """Return where the request comes from, as coarsely as it is kept."""
+    return Whence(
+        program=describe_program(request.headers.get("user-agent", "")),
+        network=coarse_network(request.client.host if request.client else ""),
+    )
+
+
+FromWhere = Annotated[Whence, Depends(get_whence)]
 
 SignedInVisitor = Annotated[Principal, Depends(get_signed_in_visitor, scope="function")]
 

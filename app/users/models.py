@@ -38,14 +38,22 @@ class User(CreatedAt, Base):
     )
     rights: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'"))
     is_active: Mapped[bool] = mapped_column(server_default=text("true"))
+    email_verified_at: Mapped[datetime | None]
 
 
 class UserSession(CreatedAt, Base):
-    """A browser that is signed in. The cookie holds the token, the row its SHA-256."""
+    """A browser that is signed in. The cookie holds the token, the row its SHA-256.
+
+    ``id`` is what its reader ends it by. ``last_seen_at`` is moved on now and then only.
+    """
 
     __tablename__ = "user_sessions"
 
     token_hash: Mapped[bytes] = mapped_column(primary_key=True)
+    id: Mapped[UUID] = mapped_column(unique=True, server_default=func.gen_random_uuid())
+    program: Mapped[str] = mapped_column(Text, server_default="")
+    network: Mapped[str] = mapped_column(Text, server_default="")
+    last_seen_at: Mapped[datetime] = mapped_column(server_default=func.now())
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
     expires_at: Mapped[datetime] = mapped_column(index=True)
 
@@ -57,6 +65,8 @@ class TokenFamily(CreatedAt, Base):
 
     id: Mapped[UUID] = mapped_column(primary_key=True, server_default=func.gen_random_uuid())
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    program: Mapped[str] = mapped_column(Text, server_default="")
+    network: Mapped[str] = mapped_column(Text, server_default="")
     expires_at: Mapped[datetime] = mapped_column(index=True)
     revoked_at: Mapped[datetime | None]
 

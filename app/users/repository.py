@@ -24,6 +24,7 @@ from app.core.pagination import Slice, Window
 from app.core.rights import Right
 from app.core.security import Role
 from app.users.models import AttemptCount, RefreshToken, TokenFamily, User, UserSession
+from app.users.whence import Whence
 
 T = TypeVar("T")
 
@@ -108,24 +109,38 @@ async def set_password(session: AsyncSession, *, email: str, password_hash: str)
 
 
 async def insert_session(
-    session: AsyncSession, *, token_hash: bytes, user_id: int, expires_at: datetime
+    session: AsyncSession,
+    *,
+    token_hash: bytes,
+    user_id: int,
+    expires_at: datetime,
+    seen_at: datetime,
+    whence: Whence,
 ) -> None:
     """Add a page session."""
     await session.execute(
-        insert(UserSession).values(token_hash=token_hash, user_id=user_id, expires_at=expires_at)
+        insert(UserSession).values(
+            token_hash=token_hash,
+            user_id=user_id,
+            expires_at=expires_at,
+            last_seen_at=seen_at,
+            program=whence.program,
+            network=whence.network,
+        )
     )
 
 
 async def find_session_user(
     session: AsyncSession, *, token_hash: bytes, now: datetime
-) -> User | None:
-    """Return the active account of a page session that has not expired."""
+) -> tuple[User, datetime] | None:
+    """Return the active account of a page session that has not expired, and when it was seen."""
     statement = (
-        select(User)
+        select(User, UserSession.last_seen_at)
         .join(UserSession, UserSession.user_id == User.id)
         .where(UserSession.token_hash == token_hash, UserSession.expires_at > now, User.is_active)
     )
-    return (await session.scalars(statement)).one_or_none()
+    row = (await session.execute(statement)).one_or_none()
+    return (row[0], row[1]) if row is not None else None
 
 
 async def delete_session(session: AsyncSession, *, token_hash: bytes) -> None:
@@ -150,12 +165,33 @@ async def delete_expired_sessions(session: AsyncSession, *, now: datetime, limit
     return len((await session.scalars(statement.returning(UserSession.user_id))).all())
 
 
-async def insert_family(session: AsyncSession, *, user_id: int, expires_at: datetime) -> UUID:
+async def insert_family(
+    session: AsyncSession, *, user_id: int, expires_at: datetime, whence: Whence
+) -> UUID:
     """Add a family of refresh tokens and return its id."""
     statement = (
-        insert(TokenFamily).values(user_id=user_id, expires_at=expires_at).returning(TokenFamily.id)
+        insert(TokenFamily)
+        .values(
+            user_id=user_id,
+            expires_at=expires_at,
+            program=whence.program,
+            network=whence.network,
+        )
+        .returning(TokenFamily.id)
     )
     return (await session.scalars(statement)).one()
+
+
+async def is_alive(session: AsyncSession, *, family_id: UUID, now: datetime) -> bool:
+    """Tell whether a family has neither ended nor expired."""
+    statement = select(
+        exists().where(
+            TokenFamily.id == family_id,
+            TokenFamily.revoked_at.is_(None),
+            TokenFamily.expires_at > now,
+        )
+    )
+    return bool((await session.scalars(statement)).one())
 
 
 async def insert_refresh_token(

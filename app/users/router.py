@@ -5,8 +5,8 @@ from fastapi import APIRouter, Response, status
 from app.core.clock import Now
 from app.core.deps import AppSettings, DbSession
 from app.core.rights import open_to_all
-from app.users import service, tokens
-from app.users.deps import RequestClient, remember_device
+from app.users import emails, service, tokens
+from app.users.deps import FromWhere, RequestClient, remember_device
 from app.users.schemas import Login, Refresh, Register, TokenPair
 
 router = APIRouter(prefix="/auth", tags=["auth"])
@@ -34,8 +34,9 @@ async def register(
     client: RequestClient,
     now: Now,
     settings: AppSettings,
+    whence: FromWhere,
 ) -> TokenPair:
-    """Open an account and sign in to it."""
+    """Open an account and sign in to it. A link to prove the address is mailed to it."""
     user = await service.register(
         session,
         email=account.email,
@@ -45,8 +46,9 @@ async def register(
         now=now,
     )
     remember_device(response, client=client, email=user.email, settings=settings)
+    await emails.ask_for_verification(session, user_id=user.id, now=now)
     return await tokens.start_family(
-        session, user_id=user.id, role=user.role, now=now, settings=settings
+        session, user_id=user.id, role=user.role, now=now, settings=settings, whence=whence
     )
 
 
@@ -67,6 +69,7 @@ async def login(
     client: RequestClient,
     now: Now,
     settings: AppSettings,
+    whence: FromWhere,
 ) -> TokenPair:
     """Prove who you are and get the two tokens.
 
@@ -78,7 +81,7 @@ async def login(
     )
     remember_device(response, client=client, email=user.email, settings=settings)
     return await tokens.start_family(
-        session, user_id=user.id, role=user.role, now=now, settings=settings
+        session, user_id=user.id, role=user.role, now=now, settings=settings, whence=whence
     )
 
 

@@ -59,11 +59,9 @@ async def merge_contributors(
     merge: NamesMerge,
 ) -> ContributorDetail:
     """Make the others' works this one's. Author lines follow; the others are gone."""
-    gone = await names.hold_all(session, "contributor", {named_id, *merge.ids})
+    gone = await names.hold_all(session, "contributor", merge.ids)
     kept = await names.merge_contributors(session, contributor_id=named_id, other_ids=merge.ids)
-    await trail.record(
-        "contributor.merge", named_id, before={"merged": gone}, after={"id": kept.id}
-    )
+    await trail.record("contributor.merge", named_id, before={"merged": gone})
     return kept
 
 
@@ -92,9 +90,9 @@ async def merge_series(
     merge: NamesMerge,
 ) -> SeriesSummary:
     """Make the others' works volumes of this one; the others are gone."""
-    gone = await names.hold_all(session, "series", {named_id, *merge.ids})
+    gone = await names.hold_all(session, "series", merge.ids)
     kept = await names.merge_series(session, series_id=named_id, other_ids=merge.ids)
-    await trail.record("series.merge", named_id, before={"merged": gone}, after={"id": kept.id})
+    await trail.record("series.merge", named_id, before={"merged": gone})
     return kept
 
 
@@ -125,7 +123,7 @@ async def merge_publishers(
     merge: NamesMerge,
 ) -> PublisherRead:
     """Make the others' books this one's, as publisher and as imprint; the others are gone."""
-    gone = await names.hold_all(session, "publisher", {named_id, *merge.ids})
+    gone = await names.hold_all(session, "publisher", merge.ids)
     kept = await names.merge_publishers(session, publisher_id=named_id, other_ids=merge.ids)
-    await trail.record("publisher.merge", named_id, before={"merged": gone}, after={"id": kept.id})
+    await trail.record("publisher.merge", named_id, before={"merged": gone})
     return kept

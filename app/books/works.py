@@ -153,7 +153,6 @@ async def merge_works_as_staff(
         action="work.merge",
         thing_id=work_id,
         before={"editions_of_merged_works": moved},
-        after={"title": merged.title},
     )
     return merged
 
@@ -173,8 +172,7 @@ async def split_work_as_staff(
         actor=actor,
         action="work.split",
         thing_id=work_id,
-        before={"book_ids": sorted(book_ids)},
-        after={"new_work_id": new.id, "title": new.title},
+        after={"book_ids": sorted(book_ids), "new_work_id": new.id, "title": new.title},
     )
     return new
 

@@ -40,9 +40,15 @@ from app.storefront.account import router as account_pages
 from app.storefront.books import router as book_pages
 from app.storefront.cart import router as cart_pages
 from app.storefront.checkout import router as checkout_pages
+from app.storefront.oauth import router as oauth_pages
+from app.storefront.two_step import router as two_step_pages
 from app.users import models as user_models
 from app.users.jobs import prune_sign_ins
+from app.users.oauth import models as oauth_models
+from app.users.oauth.router import router as oauth_router
 from app.users.router import router as auth_router
+from app.users.two_step import models as two_step_models
+from app.users.two_step.router import router as two_step_router
 from app.wishlist import models as wishlist_models
 from app.wishlist.router import router as wishlist_router
 
@@ -55,11 +61,15 @@ MODELS = (
     order_models,
     prebook_models,
     user_models,
+    oauth_models,
+    two_step_models,
     wishlist_models,
 )
 
 API_ROUTERS = (
     auth_router,
+    oauth_router,
+    two_step_router,
     books_router,
     genres_router,
     catalogue_router,
@@ -78,7 +88,15 @@ API_ROUTERS = (
     prebooks_router,
 )
 
-PAGE_ROUTERS = (book_pages, account_pages, cart_pages, checkout_pages, media_router)
+PAGE_ROUTERS = (
+    book_pages,
+    account_pages,
+    two_step_pages,
+    oauth_pages,
+    cart_pages,
+    checkout_pages,
+    media_router,
+)
 
 JOBS: tuple[Job, ...] = (
     send_mail,

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from app import local
 from app.commands.terminal import fail, out
+from app.commands.two_step import user_disable_two_step
 from app.core import garbage
 from app.core.schemas import WriteModel
 from app.core.security import MAX_PASSWORD_CHARACTERS, hash_password
@@ -16,6 +17,7 @@ from app.users.schemas import MIN_PASSWORD_CHARACTERS, NewPassword
 from app.users.service import create_admin, reset_password
 
 app = typer.Typer(help="Accounts.", no_args_is_help=True, add_completion=False)
+app.command("disable-two-step")(user_disable_two_step)
 
 Email = Annotated[str, typer.Argument(help="The account's e-mail address.")]
 

@@ -1,17 +1,16 @@
 """Signing up, in and out."""
 
-from datetime import timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import RedirectResponse, Response
 
-from app.cart.service import merge_guest_cart
 from app.core.clock import Now
 from app.core.csrf import CsrfProtected
-from app.core.deps import AppSettings, DbSession, Principal
+from app.core.deps import AppSettings, DbSession
 from app.core.exceptions import AppError
-from app.storefront.context import CART, Page
+from app.storefront.context import Page
+from app.storefront.entering import enter_or_ask
 from app.storefront.forms import Form, read_form, undone_if_refused
 from app.storefront.templating import render
 from app.users import service, sessions
@@ -56,7 +55,7 @@ async def sign_in(
         except AppError as error:
             form.refuse(error)
         else:
-            return await _enter(request, session, page, principal, target, now, settings)
+            return await enter_or_ask(request, session, page, principal, target, now, settings)
     return render(request, "sign_in.html", status=422, page=page, form=form, next=target)
 
 
@@ -87,7 +86,7 @@ async def sign_up(
         except AppError as error:
             form.refuse(error)
         else:
-            return await _enter(request, session, page, principal, target, now, settings)
+            return await enter_or_ask(request, session, page, principal, target, now, settings)
     return render(request, "sign_up.html", status=422, page=page, form=form, next=target)
 
 
@@ -99,27 +98,4 @@ async def sign_out(request: Request, session: DbSession, settings: AppSettings) 
         await sessions.end_session(session, token=token)
     response = RedirectResponse("/", 303)
     SESSION.clear(response, settings)
-    return response
-
-
-async def _enter(
-    request: Request,
-    session: DbSession,
-    page: Page,
-    principal: Principal,
-    target: str,
-    now: Now,
-    settings: AppSettings,
-) -> Response:
-    """Sign the browser in under a new session id, whatever it had before."""
-    old = SESSION.read(request, settings)
-    if old:
-        await sessions.end_session(session, token=old)
-    lifetime = timedelta(days=settings.session_days)
-    token = await sessions.start_session(session, user_id=principal.id, now=now, lifetime=lifetime)
-    response = RedirectResponse(target, 303)
-    SESSION.write(response, token, settings, seconds=int(lifetime.total_seconds()))
-    if page.cart_token:
-        await merge_guest_cart(session, token=page.cart_token, user_id=principal.id)
-        CART.clear(response, settings)
     return response

@@ -25,6 +25,7 @@ class User(CreatedAt, Base):
         server_default=Role.USER,
     )
     is_active: Mapped[bool] = mapped_column(server_default=text("true"))
+    email_verified_at: Mapped[datetime | None]
 
 
 class UserSession(CreatedAt, Base):

@@ -6,6 +6,7 @@ from app.core.clock import Now
 from app.core.deps import AppSettings, DbSession
 from app.users import service, tokens
 from app.users.schemas import Login, Refresh, Register, TokenPair
+from app.users.two_step import service as two_step
 
 router = APIRouter(prefix="/auth", tags=["auth"])
 
@@ -32,13 +33,28 @@ async def register(
     "/login",
     summary="Sign in",
     responses={
-        401: {"description": "AUTH_INVALID_CREDENTIALS: no such account, or not its password"},
+        401: {
+            "description": (
+                "AUTH_INVALID_CREDENTIALS: no such account, or not its password; "
+                "AUTH_SECOND_FACTOR_REQUIRED: both are right, and two-step sign-in is on, so "
+                "repeat this with totp_code or recovery_code; AUTH_SECOND_FACTOR_INVALID"
+            )
+        },
         403: {"description": "AUTH_ACCOUNT_DEACTIVATED: the shop has closed the account"},
+        429: {"description": "AUTH_SECOND_FACTOR_LIMIT: too many codes; see Retry-After"},
     },
 )
 async def login(session: DbSession, proof: Login, now: Now, settings: AppSettings) -> TokenPair:
     """Prove who you are and get the two tokens."""
     user = await service.check_credentials(session, email=proof.email, password=proof.password)
+    await two_step.require(
+        session,
+        user_id=user.id,
+        totp_code=proof.totp_code,
+        recovery_code=proof.recovery_code,
+        now=now,
+        settings=settings,
+    )
     return await tokens.start_family(
         session, user_id=user.id, role=user.role, now=now, settings=settings
     )

@@ -20,6 +20,7 @@ from app.core import security
 from app.core.clock import request_time
 from app.main import app
 from app.users.models import User
+from app.users.oauth.models import OAuthTrip
 
 PARALLEL = 32
 
@@ -76,6 +77,7 @@ async def connections(test_engine: AsyncEngine) -> AsyncIterator[async_sessionma
     yield sessions
     async with sessions() as session, session.begin():
         await session.execute(delete(User))
+        await session.execute(delete(OAuthTrip))
     await engine.dispose()
 
 

@@ -15,7 +15,6 @@ from app.integrations.oauth.provider import (
     Client,
     Identity,
     ProviderName,
-    ProviderRefusedError,
     ProviderUnavailableError,
     Trip,
     fetch,
@@ -120,8 +119,6 @@ class GoogleProvider:
             )
             claims.validate(now=moment, leeway=LEEWAY_SECONDS)
             subject, email = claims["sub"], claims.get("email")
-        if not isinstance(subject, str):
-            raise ProviderRefusedError
         return Identity(
             provider=self.name,
             subject=subject,

@@ -85,7 +85,7 @@ def provider_errors() -> Iterator[None]:
     except (httpx2.HTTPError, httpx2.InvalidURL, TimeoutError) as error:
         log.warning("sign-in provider unavailable", error=type(error).__name__)
         raise ProviderUnavailableError from None
-    except (AuthlibBaseError, JoseError, ValueError, TypeError, KeyError) as error:
+    except (AuthlibBaseError, JoseError, ValueError, KeyError) as error:
         log.warning("sign-in provider refused", error=type(error).__name__)
         raise ProviderRefusedError from None
 
@@ -143,9 +143,8 @@ async def fetch(client: AsyncOAuth2Client, url: str, model: type[M], *, as_user:
     Raises:
         ProviderUnavailableError: it is out of order, or says something else.
     """
-    response = await client.get(
-        url, withhold_token=not as_user, headers={"Accept": "application/json"}
-    )
+    headers = {"Accept": "application/json"}
+    response = await client.request("GET", url, withhold_token=not as_user, headers=headers)
     if response.is_client_error and as_user:
         raise ProviderRefusedError
     response.raise_for_status()

@@ -47,6 +47,8 @@ from app.storefront.addresses import router as address_pages
 from app.storefront.books import router as book_pages
 from app.storefront.cart import router as cart_pages
 from app.storefront.checkout import router as checkout_pages
+from app.storefront.oauth import router as oauth_pages
+from app.storefront.two_step import router as two_step_pages
 from app.storefront.your_account import router as account_pages
 from app.users import account_models
 from app.users import models as user_models
@@ -54,7 +56,11 @@ from app.users.account_router import password_router
 from app.users.account_router import router as account_router
 from app.users.admin_router import router as admin_users_router
 from app.users.jobs import prune_sign_ins, send_reset_link_if_known
+from app.users.oauth import models as oauth_models
+from app.users.oauth.router import router as oauth_router
 from app.users.router import router as auth_router
+from app.users.two_step import models as two_step_models
+from app.users.two_step.router import router as two_step_router
 from app.wishlist import models as wishlist_models
 from app.wishlist.router import router as wishlist_router
 
@@ -70,6 +76,8 @@ MODELS = (
     user_models,
     account_models,
     address_models,
+    oauth_models,
+    two_step_models,
     wishlist_models,
 )
 
@@ -78,6 +86,8 @@ API_ROUTERS = (
     password_router,
     account_router,
     own_account_router,
+    oauth_router,
+    two_step_router,
     books_router,
     genres_router,
     catalogue_router,
@@ -104,6 +114,8 @@ PAGE_ROUTERS = (
     link_pages,
     account_pages,
     address_pages,
+    two_step_pages,
+    oauth_pages,
     cart_pages,
     checkout_pages,
     media_router,

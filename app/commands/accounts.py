@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app import local
 from app.audit.service import command_line
 from app.commands.terminal import fail, out, visible
+from app.commands.two_step import user_disable_two_step
 from app.core import garbage
 from app.core.rights import Right
 from app.core.schemas import WriteModel
@@ -24,6 +25,7 @@ from app.users.errors import UserNotFoundError
 from app.users.schemas import MIN_PASSWORD_CHARACTERS, NewPassword, UserQuery, UserRead
 
 app = typer.Typer(help="Accounts.", no_args_is_help=True, add_completion=False)
+app.command("disable-two-step")(user_disable_two_step)
 
 T = TypeVar("T")
 Email = Annotated[str, typer.Argument(help="The account's e-mail address.")]

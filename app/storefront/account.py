@@ -1,25 +1,22 @@
 """Signing up, in and out."""
 
-from datetime import timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import RedirectResponse, Response
 
-from app.cart.service import merge_guest_cart
-from app.core.clock import Now
 from app.core.csrf import CsrfProtected
-from app.core.deps import AppSettings, DbSession, Principal
+from app.core.deps import AppSettings, DbSession
 from app.core.exceptions import AppError
 from app.core.rights import open_to_all
-from app.storefront.context import CART, Page
+from app.storefront.context import Page
+from app.storefront.entering import AtDoor, enter_or_ask
 from app.storefront.forms import Form, read_form, undone_if_refused
 from app.storefront.templating import render
 from app.users import service, sessions
-from app.users.deps import SESSION, FromWhere, RequestClient, remember_device
+from app.users.deps import SESSION
 from app.users.emails import ask_for_verification
 from app.users.errors import TooManyAttemptsError
-from app.users.limits import Client
 from app.users.schemas import Login, Register
 
 router = APIRouter(dependencies=[CsrfProtected])
@@ -47,15 +44,7 @@ async def sign_in_page(request: Request, page: Page, next: Next = "/") -> Respon
 
 @router.post("/sign-in")
 @open_to_all
-async def sign_in(
-    request: Request,
-    session: DbSession,
-    page: Page,
-    client: RequestClient,
-    now: Now,
-    settings: AppSettings,
-    whence: FromWhere,
-) -> Response:
+async def sign_in(request: Request, session: DbSession, page: Page, door: AtDoor) -> Response:
     """Start a session and take the guest's basket along."""
     form = await read_form(request, Login)
     target = local_path(form.typed.get("next", "/"))
@@ -66,8 +55,8 @@ async def sign_in(
                     session,
                     email=form.data.email,
                     password=form.data.password,
-                    client=client,
-                    now=now,
+                    client=door.client,
+                    now=door.now,
                 )
         except TooManyAttemptsError as error:
             form.refuse(error)
@@ -77,9 +66,7 @@ async def sign_in(
         except AppError as error:
             form.refuse(error)
         else:
-            return await _enter(
-                request, session, page, client, principal, target, now, settings, whence
-            )
+            return await enter_or_ask(door, principal, target)
     return render(request, "sign_in.html", status=422, page=page, form=form, next=target)
 
 
@@ -94,15 +81,7 @@ async def sign_up_page(request: Request, page: Page, next: Next = "/") -> Respon
 
 @router.post("/sign-up")
 @open_to_all
-async def sign_up(
-    request: Request,
-    session: DbSession,
-    page: Page,
-    client: RequestClient,
-    now: Now,
-    settings: AppSettings,
-    whence: FromWhere,
-) -> Response:
+async def sign_up(request: Request, session: DbSession, page: Page, door: AtDoor) -> Response:
     """Make an account, start a session, and take the guest's basket along."""
     form = await read_form(request, Register)
     target = local_path(form.typed.get("next", "/"))
@@ -114,8 +93,8 @@ async def sign_up(
                     email=form.data.email,
                     password=form.data.password,
                     full_name=form.data.full_name,
-                    client=client,
-                    now=now,
+                    client=door.client,
+                    now=door.now,
                 )
         except TooManyAttemptsError as error:
             form.refuse(error)
@@ -125,10 +104,8 @@ async def sign_up(
         except AppError as error:
             form.refuse(error)
         else:
-            await ask_for_verification(session, user_id=principal.id, now=now)
-            return await _enter(
-                request, session, page, client, principal, target, now, settings, whence
-            )
+            await ask_for_verification(session, user_id=principal.id, now=door.now)
+            return await enter_or_ask(door, principal, target)
     return render(request, "sign_up.html", status=422, page=page, form=form, next=target)
 
 
@@ -149,53 +126,3 @@ def _ask_to_wait(response: Response, error: TooManyAttemptsError) -> Response:
     response.status_code = error.status
     response.headers.update(error.headers)
     return response
-
-
-async def _enter(
-    request: Request,
-    session: DbSession,
-    page: Page,
-    client: Client,
-    principal: Principal,
-    target: str,
-    now: Now,
-    settings: AppSettings,
-    whence: FromWhere,
-) -> Response:
-    """Sign the browser in, and take the guest's basket along."""
-    response = RedirectResponse(target, 303)
-    await keep_signed_in(
-        request,
-        response,
-        session,
-        user_id=principal.id,
-        now=now,
-        settings=settings,
-        whence=whence,
-    )
-    remember_device(response, client=client, email=principal.email, settings=settings)
-    if page.cart_token:
-        await merge_guest_cart(session, token=page.cart_token, user_id=principal.id)
-        CART.clear(response, settings)
-    return response
-
-
-async def keep_signed_in(
-    request: Request,
-    response: Response,
-    session: DbSession,
-    *,
-    user_id: int,
-    now: Now,
-    settings: AppSettings,
-    whence: FromWhere,
-) -> None:
-    """Sign the browser in under a new session id; the one that it had before is dead."""
-    old = SESSION.read(request, settings)
-    if old:
-        await sessions.end_session(session, token=old)
-    lifetime = timedelta(days=settings.session_days)
-    token = await sessions.start_session(
-        session, user_id=user_id, now=now, lifetime=lifetime, whence=whence
-    )
-    SESSION.write(response, token, settings, seconds=int(lifetime.total_seconds()))

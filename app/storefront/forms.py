@@ -15,7 +15,9 @@ from app.core.exceptions import AppError
 
 M = TypeVar("M", bound=BaseModel)
 
-SECRET_FIELDS = frozenset({"password", "current_password", "csrf_token"})
+SECRET_FIELDS = frozenset(
+    {"password", "current_password", "csrf_token", "code", "totp_code", "recovery_code"}
+)
 SENTENCES = {
     "missing": "Please fill this in.",
     "string_too_short": "Please enter at least {min_length} characters.",

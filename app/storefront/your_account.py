@@ -14,14 +14,14 @@ from app.core.clock import Now
 from app.core.csrf import CsrfProtected
 from app.core.deps import AppSettings, DbSession, Principal
 from app.core.exceptions import AppError
-from app.storefront.account import keep_signed_in
 from app.storefront.account_links import Token, hide_address
 from app.storefront.context import Page, PageContext
+from app.storefront.entering import AtDoor, start_new_session
 from app.storefront.forms import Form, M, read_form, undone_if_refused
 from app.storefront.templating import render
 from app.users import emails, passwords, profiles, removal, sessions
 from app.users.account_schemas import EmailChangeStart, PasswordChange, ProfileUpdate
-from app.users.deps import SESSION, FromWhere, SignedInVisitor
+from app.users.deps import SESSION, SignedInVisitor
 from app.users.errors import SessionNotFoundError, SignInRequiredError
 
 router = APIRouter(dependencies=[CsrfProtected])
@@ -113,9 +113,7 @@ async def change_password(
     session: DbSession,
     page: Page,
     visitor: SignedInVisitor,
-    now: Now,
-    settings: AppSettings,
-    whence: FromWhere,
+    door: AtDoor,
 ) -> Response:
     """Change the password; this browser stays signed in, under a new session id."""
     form: Form[PasswordChange] = await read_form(request, PasswordChange)
@@ -133,9 +131,7 @@ async def change_password(
         show_beside(form, error)
         return render(request, "account_password.html", status=422, page=page, form=form)
     response = RedirectResponse("/account?done=password", 303)
-    await keep_signed_in(
-        request, response, session, user_id=visitor.id, now=now, settings=settings, whence=whence
-    )
+    await start_new_session(door, response, user_id=visitor.id)
     return response
 
 

@@ -8,14 +8,16 @@ from app.jobs.batches import in_batches
 from app.jobs.queue import job, periodic
 from app.users.limits import forget_old_attempts
 from app.users.links import forget_expired_changes, forget_expired_links
+from app.users.oauth.trips import forget_expired_trips
 from app.users.passwords import FORGOTTEN, send_reset_link
 from app.users.sessions import forget_expired_sessions
 from app.users.tokens import forget_expired_families
+from app.users.two_step import pending
 
 
 @periodic("users.prune", cron="17 3 * * *")
 async def prune_sign_ins() -> None:
-    """Delete what has expired: sessions, families of tokens, counts of attempts, links, changes."""
+    """Delete what has expired: sign-ins, whole and half done, counts, links, changes, trips."""
     now = utc_now()
 
     async def sessions(session: AsyncSession, limit: int) -> int:
@@ -33,7 +35,13 @@ async def prune_sign_ins() -> None:
     async def changes(session: AsyncSession, limit: int) -> int:
         return await forget_expired_changes(session, now=now, limit=limit)
 
-    for forget in (sessions, families, attempts, links, changes):
+    async def trips(session: AsyncSession, limit: int) -> int:
+        return await forget_expired_trips(session, now=now, limit=limit)
+
+    async def half_way(session: AsyncSession, limit: int) -> int:
+        return await pending.forget_expired(session, now=now, limit=limit)
+
+    for forget in (sessions, families, attempts, links, changes, trips, half_way):
         await in_batches(forget)
 
 

@@ -8,11 +8,15 @@ from app.core.rights import open_to_all
 from app.users import emails, service, tokens
 from app.users.deps import FromWhere, RequestClient, remember_device
 from app.users.schemas import Login, Refresh, Register, TokenPair
+from app.users.two_step import service as two_step
 
 router = APIRouter(prefix="/auth", tags=["auth"])
 
 TOO_MANY_ATTEMPTS = {
-    "description": "AUTH_TOO_MANY_ATTEMPTS: `Retry-After` says in how many seconds to try again",
+    "description": (
+        "AUTH_TOO_MANY_ATTEMPTS, or AUTH_SECOND_FACTOR_LIMIT for codes: `Retry-After` says in how "
+        "many seconds to try again"
+    ),
     "headers": {"Retry-After": {"schema": {"type": "integer"}}},
 }
 
@@ -56,7 +60,13 @@ async def register(
     "/login",
     summary="Sign in",
     responses={
-        401: {"description": "AUTH_INVALID_CREDENTIALS: no such account, or not its password"},
+        401: {
+            "description": (
+                "AUTH_INVALID_CREDENTIALS: no such account, or not its password; "
+                "AUTH_SECOND_FACTOR_REQUIRED: both are right, and two-step sign-in is on, so "
+                "repeat this with totp_code or recovery_code; AUTH_SECOND_FACTOR_INVALID"
+            )
+        },
         403: {"description": "AUTH_ACCOUNT_DEACTIVATED: the shop has closed the account"},
         429: TOO_MANY_ATTEMPTS,
     },
@@ -78,6 +88,14 @@ async def login(
     """
     user = await service.check_credentials(
         session, email=proof.email, password=proof.password, client=client, now=now
+    )
+    await two_step.require(
+        session,
+        user_id=user.id,
+        totp_code=proof.totp_code,
+        recovery_code=proof.recovery_code,
+        now=now,
+        settings=settings,
     )
     remember_device(response, client=client, email=user.email, settings=settings)
     return await tokens.start_family(

@@ -1,10 +1,17 @@
 """What clients send and are told about accounts."""
 
 from datetime import datetime
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from email_validator import EmailNotValidError, validate_email
-from pydantic import AfterValidator, BaseModel, Field, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    Field,
+    StringConstraints,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from app.core.pagination import MAX_OFFSET, MAX_SIZE, CursorText, PageQuery, Window
@@ -22,6 +29,7 @@ from app.core.security import MAX_PASSWORD_CHARACTERS, Role
 MAX_EMAIL_CHARACTERS = 254
 MAX_NAME_CHARACTERS = 120
 MAX_TOKEN_CHARACTERS = 512
+MAX_RECOVERY_CODE_CHARACTERS = 64
 MIN_PASSWORD_CHARACTERS = 8
 
 
@@ -46,6 +54,11 @@ def normalize_email(address: str) -> str:
             "servers deliver to others.",
         )
     return spelled.lower()
+
+
+def leave_out_blanks(value: Any) -> Any:
+    """Return a text without its blanks."""
+    return value.replace(" ", "") if isinstance(value, str) else value
 
 
 Email = Annotated[
@@ -74,6 +87,20 @@ FullName = Annotated[OneLine, Field(max_length=MAX_NAME_CHARACTERS, examples=["A
 
 RefreshTokenText = Annotated[Text, Field(max_length=MAX_TOKEN_CHARACTERS, repr=False)]
 
+TotpCode = Annotated[
+    str,
+    BeforeValidator(leave_out_blanks),
+    StringConstraints(pattern=r"^[0-9]{6}$"),
+    Field(examples=["287082"]),
+]
+"""The six digits that an authenticator app shows; some show them with a blank in the middle."""
+
+RecoveryCodeText = Annotated[
+    Text,
+    Field(max_length=MAX_RECOVERY_CODE_CHARACTERS, examples=["abcd-efgh-ijkl-mnop"]),
+]
+"""A recovery code, as it was typed."""
+
 
 class Register(WriteModel):
     """A new account. Without ``full_name`` the reader stays anonymous to others."""
@@ -84,10 +111,12 @@ class Register(WriteModel):
 
 
 class Login(WriteModel):
-    """The proof of an account."""
+    """The proof of an account; a code as well, of either kind, where two-step sign-in is on."""
 
     email: Email
     password: Password
+    totp_code: TotpCode | None = Field(default=None, repr=False)
+    recovery_code: RecoveryCodeText | None = Field(default=None, repr=False)
 
 
 class Refresh(WriteModel):

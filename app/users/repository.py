@@ -26,6 +26,7 @@ class KnownToken(NamedTuple):
 
     used_at: datetime | None
     expires_at: datetime
+    revoked_at: datetime | None
     is_active: bool
 
 
@@ -178,7 +179,7 @@ async def use_refresh_token(
 async def find_refresh_token(session: AsyncSession, *, token_hash: bytes) -> KnownToken | None:
     """Return what became of a token."""
     statement = (
-        select(RefreshToken.used_at, TokenFamily.expires_at, User.is_active)
+        select(RefreshToken.used_at, TokenFamily.expires_at, TokenFamily.revoked_at, User.is_active)
         .join(TokenFamily, TokenFamily.id == RefreshToken.family_id)
         .join(User, User.id == TokenFamily.user_id)
         .where(RefreshToken.token_hash == token_hash)

@@ -30,11 +30,20 @@ class EmailConflictError(AppError):
 
 
 class RefreshInvalidError(AppError):
-    """The refresh token is unknown, has expired, or was replaced a moment ago."""
+    """The refresh token is unknown, has expired or was signed out."""
 
     status: ClassVar[int] = 401
     code: ClassVar[str] = "AUTH_REFRESH_INVALID"
     detail = "The refresh token is not valid."
+
+
+class RefreshReplacedError(RefreshInvalidError):
+    """The refresh token was used a moment ago; the pair that it brought works."""
+
+    detail = "The refresh token was replaced a moment ago. Use the pair that replaced it."
+
+    def __init__(self) -> None:
+        super().__init__(extra={"replaced": True})
 
 
 class TokenReuseError(AppError):

@@ -109,8 +109,9 @@ async def login(
     responses={
         401: {
             "description": (
-                "AUTH_REFRESH_INVALID: unknown, ended, or used a moment ago; AUTH_TOKEN_REUSE: "
-                "used before, so the whole family has ended; AUTH_USER_INACTIVE"
+                'AUTH_REFRESH_INVALID: unknown or ended, or, with `"replaced": true`, used a '
+                "moment ago; AUTH_TOKEN_REUSE: used before, so the whole family has ended; "
+                "AUTH_USER_INACTIVE"
             )
         }
     },
@@ -119,7 +120,12 @@ async def login(
 async def refresh(
     session: DbSession, exchange: Refresh, now: Now, settings: AppSettings
 ) -> TokenPair:
-    """Exchange a refresh token, which works once, for a new pair."""
+    """Exchange a refresh token, which works once, for a new pair.
+
+    Of two that exchange the same token at once (two tabs, say), one is refused with
+    `"replaced": true`. Nothing has ended then: read the pair that the other has stored, and ask
+    for a password only where there is none.
+    """
     return await tokens.refresh(
         session, refresh_token=exchange.refresh_token, now=now, settings=settings
     )

@@ -1,7 +1,8 @@
 """Refresh tokens, which programs exchange for new ones.
 
 A sign-in begins a family. Each token of it is used once and followed by one successor; a used
-token that comes back was stolen, or its thief was faster, and ends the family for both.
+token that comes back was stolen, or its thief was faster, and ends the family for both. One that
+comes back within ``GRACE`` is refused and ends nothing.
 """
 
 from datetime import datetime, timedelta
@@ -14,7 +15,12 @@ from app.core.exceptions import AppError
 from app.core.security import Role, encode_access_token, hash_token, new_opaque_token
 from app.db.session import transactional
 from app.users import repository
-from app.users.errors import RefreshInvalidError, TokenReuseError, UserInactiveError
+from app.users.errors import (
+    RefreshInvalidError,
+    RefreshReplacedError,
+    TokenReuseError,
+    UserInactiveError,
+)
 from app.users.schemas import TokenPair
 from app.users.whence import NOWHERE, Whence
 
@@ -49,7 +55,8 @@ async def refresh(
     """Exchange a refresh token for a new pair.
 
     Raises:
-        RefreshInvalidError: unknown, expired, signed out, or used less than ``GRACE`` ago.
+        RefreshInvalidError: unknown, expired or signed out.
+        RefreshReplacedError: used less than ``GRACE`` ago; the pair that it brought works.
         TokenReuseError: used earlier than that; its family has ended, and that is committed.
         UserInactiveError: the account is deactivated.
     """
@@ -81,7 +88,7 @@ async def rotate(
     if known.used_at is None:
         return RefreshInvalidError() if known.is_active else UserInactiveError()
     if now - known.used_at <= GRACE:
-        return RefreshInvalidError()
+        return RefreshInvalidError() if known.revoked_at else RefreshReplacedError()
     await repository.revoke_family(session, token_hash=token_hash, now=now)
     return TokenReuseError()
 

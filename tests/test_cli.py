@@ -477,11 +477,11 @@ async def test_version(live_database: str) -> None:
     ],
 )
 async def test_wrong_settings_are_named_and_not_repeated(
-    settings: dict[str, str], words: str
+    settings: dict[str, str], words: str, tmp_path: Path
 ) -> None:
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "app.cli", "serve"),
-        cwd=PROJECT,
+        cwd=tmp_path,  # where nobody has left settings
         env=os.environ | settings,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,

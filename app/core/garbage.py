@@ -10,8 +10,8 @@ only, and is left to itself.
 import asyncio
 import gc
 import sys
-from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -31,7 +31,7 @@ def stop_automatic_collection() -> None:
 def collect_if_due() -> None:
     """Collect what Python by itself would collect by now, if it does not.
 
-    Nothing is due where thresholds are 0: somebody else collects at moments of their own.
+    Nothing is due while somebody holds the collection, who does it at moments of their own.
     """
     if gc.isenabled():
         return
@@ -39,6 +39,28 @@ def collect_if_due() -> None:
     generations = [number for number, (count, most) in enumerate(due) if 0 < most < count]
     if generations:
         gc.collect(generations[-1])
+
+
+class _Held:
+    """How many blocks hold the collection at the moment, and what they found."""
+
+    blocks = 0
+    thresholds = (0, 0, 0)
+
+
+@contextmanager
+def collection_held() -> Iterator[None]:
+    """Let nothing be collected but by ``gc.collect``, until the last of such blocks ends."""
+    if _Held.blocks == 0:
+        _Held.thresholds = gc.get_threshold()
+        gc.set_threshold(0)
+    _Held.blocks += 1
+    try:
+        yield
+    finally:
+        _Held.blocks -= 1
+        if _Held.blocks == 0:
+            gc.set_threshold(*_Held.thresholds)
 
 
 @asynccontextmanager

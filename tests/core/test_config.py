@@ -59,7 +59,8 @@ def test_production_does_not_keep_mails_in_a_folder_unasked(host: str | None) ->
         Settings(**{**PRODUCTION, "smtp_host": host})
 
 
-def test_every_fault_is_told_at_once() -> None:
+def test_every_fault_is_told_at_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setitem(Settings.model_config, "env_file", tmp_path / "none.env")
     with pytest.raises(ValidationError) as caught:
         Settings(env=Environment.PRODUCTION)
     for name in ("SECRET_KEY", "PAYMENT_GATEWAY", "SMTP_HOST"):

@@ -86,6 +86,17 @@ def test_what_is_not_due_is_not_collected() -> None:
     assert many
 
 
+def test_the_last_of_several_holders_lets_go() -> None:
+    before = gc.get_threshold()
+    first, second = garbage.collection_held(), garbage.collection_held()
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert gc.get_threshold()[0] == 0
+    second.__exit__(None, None, None)
+    assert gc.get_threshold() == before
+
+
 @pytest.mark.usefixtures("begins_anywhere")
 def test_a_command_runs_in_a_loop_of_its_own() -> None:
     async def ask() -> tuple[str, bool]:

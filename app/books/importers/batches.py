@@ -9,6 +9,8 @@ from itertools import count
 from types import TracebackType
 from typing import Generic, Protocol, Self, TypeVar
 
+from app.core.garbage import collection_held
+
 T = TypeVar("T")
 
 PAGE = 4096
@@ -33,12 +35,8 @@ def collected_after_batches() -> Iterator[Callable[[], None]]:
     def collect() -> None:
         gc.collect(OLDEST if next(batches) % BATCHES_PER_FULL_COLLECTION == 0 else YOUNG)
 
-    before = gc.get_threshold()
-    gc.set_threshold(0)
-    try:
+    with collection_held():
         yield collect
-    finally:
-        gc.set_threshold(*before)
 
 
 class ReadAhead(Generic[T]):

@@ -81,6 +81,7 @@ def list_accounts(
         out.print("There is no such account.")
         return
     table = Table("id", "email", "name", "role", "rights", "open", "since (UTC)")
+    table.columns[1].overflow = "fold"  # however narrow the terminal, it is shown whole
     for user in page.items:
         table.add_row(
             str(user.id),

@@ -170,7 +170,11 @@ def import_thema_file(
                     actor=command_line(),
                     action="thema.import",
                     thing_id=report.issue,
-                    after={"file_name": file, "codes": report.codes, "changed": report.changed},
+                    after={
+                        "file_name": visible(file),
+                        "codes": report.codes,
+                        "changed": report.changed,
+                    },
                 )
                 return report
         finally:
@@ -265,7 +269,7 @@ def _import_stock(
                     actor=command_line(),
                     action="stock.import",
                     after={
-                        "file_name": name,
+                        "file_name": visible(name),
                         "meaning": options.meaning,
                         "rows": report.rows,
                         "updated": report.updated,

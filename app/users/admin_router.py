@@ -70,7 +70,10 @@ async def deactivate_user(
 async def reactivate_user(
     session: DbSession, staff: CustomersStaff, trail: AuditTrail, user_id: UserId
 ) -> UserRead:
-    """Let somebody sign in again; what was signed in before is not. It can be repeated."""
+    """Let somebody sign in again. Sessions and refresh tokens from before stay ended.
+
+    It can be repeated.
+    """
     return await administration.reactivate_user(
         session, by=staff, actor=trail.actor, user_id=user_id
     )

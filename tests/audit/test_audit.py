@@ -269,6 +269,16 @@ async def test_the_export_is_whole_and_harmless_in_spreadsheets(
     ]
 
 
+async def test_admins_download_it(client: AsyncClient, db_session: AsyncSession) -> None:
+    boss = bearer(await make_user(db_session, role=Role.ADMIN))
+    answer = await client.get("/api/v1/admin/audit.csv?thing=book", headers=boss)
+    assert answer.headers["content-type"] == "text/csv; charset=utf-8"
+    assert answer.headers["content-disposition"] == 'attachment; filename="audit.csv"'
+    assert answer.content.decode("utf-8-sig").startswith('"id","created_at","actor_id","actor"')
+    wrong = await client.get("/api/v1/admin/audit.csv?to=tomorrow", headers=boss)
+    assert (wrong.status_code, wrong.json()["code"]) == (422, "VALIDATION_ERROR")
+
+
 async def test_the_command_line_says_whose_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     assert command_line().name == f"the command line ({getpass.getuser()})"
 

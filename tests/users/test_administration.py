@@ -1,5 +1,6 @@
 """Staff look after accounts: whom they see, whom they close, who gives rights to whom."""
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 
@@ -7,12 +8,15 @@ import pytest
 from httpx import AsyncClient
 from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
+from app.audit.service import Actor
 from app.core.clock import utc_now
 from app.core.config import get_settings
+from app.core.deps import Principal
 from app.core.rights import Right
 from app.core.security import Role, decode_access_token, hash_password
+from app.users import administration, service
 from app.users.deps import SESSION
 from app.users.models import TokenFamily, User, UserSession
 from app.users.sessions import start_session
@@ -103,7 +107,7 @@ async def test_who_is_deactivated_is_locked_out_everywhere(
     browser = {"Cookie": f"{SESSION.name(settings)}={cookie}", "Accept": "text/html"}
     login = {"email": "ada@example.com", "password": PASSWORD}
 
-    async def refresh() -> tuple[int, str]:
+    async def try_refresh() -> tuple[int, str]:
         answer = await client.post(
             "/api/v1/auth/refresh", json={"refresh_token": pair.refresh_token}
         )
@@ -123,7 +127,7 @@ async def test_who_is_deactivated_is_locked_out_everywhere(
     assert (await client.get("/orders", headers=browser)).headers["location"] == (
         "/sign-in?next=%2Forders"
     )
-    assert await refresh() == (401, "AUTH_USER_INACTIVE")
+    assert await try_refresh() == (401, "AUTH_USER_INACTIVE")
     assert (await client.post("/api/v1/auth/login", json=login)).status_code == 403
     sessions = select(func.count()).where(UserSession.user_id == reader.id)
     assert await db_session.scalar(sessions) == 0
@@ -135,9 +139,37 @@ async def test_who_is_deactivated_is_locked_out_everywhere(
     for _ in range(2):
         answer = await client.patch(f"{URL}/{reader.id}/reactivate", headers=bearer(staff))
         assert (answer.status_code, answer.json()["is_active"]) == (200, True)
-    assert await refresh() == (401, "AUTH_REFRESH_INVALID")
+    assert await try_refresh() == (401, "AUTH_REFRESH_INVALID")
     assert (await client.get("/orders", headers=browser)).status_code == 303
     assert (await client.post("/api/v1/auth/login", json=login)).status_code == 200
+
+
+async def test_a_sign_in_that_is_going_on_ends_with_the_others(
+    connections: async_sessionmaker[AsyncSession],
+) -> None:
+    now, settings = utc_now(), get_settings()
+    async with connections() as signing_in, connections() as closing:
+        user = await service.register(signing_in, email="ada@example.com", password=PASSWORD)
+        await signing_in.commit()
+        await service.check_credentials(signing_in, email="ada@example.com", password=PASSWORD)
+        lifetime = timedelta(hours=1)
+        await start_session(signing_in, user_id=user.id, now=now, lifetime=lifetime)
+        await start_family(signing_in, user_id=user.id, role=Role.USER, now=now, settings=settings)
+        boss = Principal(id=0, email="boss@example.com", display_name="Boss", role=Role.ADMIN)
+        closed = asyncio.ensure_future(
+            administration.deactivate_user(
+                closing, by=boss, actor=Actor(name=boss.email), user_id=user.id, now=now
+            )
+        )
+        done, _ = await asyncio.wait([closed], timeout=0.5)
+        assert not done
+        await signing_in.commit()
+        assert (await closed).is_active is False
+        left = select(func.count()).where(UserSession.user_id == user.id)
+        assert await closing.scalar(left) == 0
+        ended = select(TokenFamily.revoked_at).where(TokenFamily.user_id == user.id)
+        assert await closing.scalar(ended) == now
+        await closing.rollback()
 
 
 @pytest.mark.parametrize("act", ["deactivate", "reactivate"])

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails, PydanticCustomError
 
 from app import local
 from app.commands.terminal import fail, out
@@ -12,6 +13,7 @@ from app.core import garbage
 from app.core.schemas import WriteModel
 from app.core.security import MAX_PASSWORD_CHARACTERS, hash_password
 from app.db.session import dispose_engine, session_scope
+from app.users.passwords import refuse_address
 from app.users.schemas import MIN_PASSWORD_CHARACTERS, NewPassword
 from app.users.service import create_admin, reset_password
 
@@ -23,6 +25,7 @@ REFUSED_PASSWORDS = {
     "too_short": f"A password has at least {MIN_PASSWORD_CHARACTERS} characters.",
     "too_long": f"A password has at most {MAX_PASSWORD_CHARACTERS} characters.",
 }
+GUESSABLE = {"password_common", "password_name"}
 CONTROL_CHARACTERS = "A password has no control characters."
 
 
@@ -38,7 +41,7 @@ def user_create_admin(email: Email) -> None:
 
     Example: bookstore user create-admin ada@example.com
     """
-    password = _ask_password()
+    password = _ask_password(email)
     with local.local_database():
         garbage.run(_create_admin(email, password))
     out.print(f"{email} may run the shop.")
@@ -50,7 +53,7 @@ def user_reset_password(email: Email) -> None:
 
     Example: bookstore user reset-password admin@example.com
     """
-    password = _ask_password()
+    password = _ask_password(email)
     with local.local_database():
         found = garbage.run(_reset_password(email, password))
     if not found:
@@ -58,7 +61,7 @@ def user_reset_password(email: Email) -> None:
     out.print("The password is set, and every session of the account has ended.")
 
 
-def _ask_password() -> str:
+def _ask_password(email: str) -> str:
     """Return a password that the account can sign in with, or end with what is wrong with it."""
     if sys.stdin.isatty():
         password: str = typer.prompt("Password", hide_input=True, confirmation_prompt=True)
@@ -68,13 +71,18 @@ def _ask_password() -> str:
         except UnicodeDecodeError:
             fail("The password is not UTF-8.")
     try:
-        return ChosenPassword(password=password).password
+        return refuse_address(ChosenPassword(password=password).password, email=email)
     except ValidationError as error:
-        fail(
-            REFUSED_PASSWORDS.get(
-                error.errors()[0]["type"].removeprefix("string_"), CONTROL_CHARACTERS
-            )
-        )
+        fail(_sentence(error.errors()[0]))
+    except PydanticCustomError as error:
+        fail(error.message())
+
+
+def _sentence(fault: ErrorDetails) -> str:
+    kind = fault["type"].removeprefix("string_")
+    if kind in GUESSABLE:
+        return fault["msg"]
+    return REFUSED_PASSWORDS.get(kind, CONTROL_CHARACTERS)
 
 
 async def _create_admin(email: str, password: str) -> None:

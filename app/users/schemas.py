@@ -3,7 +3,7 @@
 from typing import Annotated, Literal
 
 from email_validator import EmailNotValidError, validate_email
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 from app.core.schemas import (
@@ -15,6 +15,7 @@ from app.core.schemas import (
     refuse_control_characters,
 )
 from app.core.security import MAX_PASSWORD_CHARACTERS
+from app.users.passwords import refuse_address, refuse_common
 
 MAX_EMAIL_CHARACTERS = 254
 MAX_NAME_CHARACTERS = 120
@@ -64,8 +65,10 @@ Password = Annotated[
 ]
 """A password as it was typed, blanks at its ends included."""
 
-NewPassword = Annotated[Password, Field(min_length=MIN_PASSWORD_CHARACTERS)]
-"""A password that is being chosen."""
+NewPassword = Annotated[
+    Password, Field(min_length=MIN_PASSWORD_CHARACTERS), AfterValidator(refuse_common)
+]
+"""A password that is being chosen; none that many people have chosen before."""
 
 FullName = Annotated[OneLine, Field(max_length=MAX_NAME_CHARACTERS, examples=["Ada Lovelace"])]
 
@@ -78,6 +81,11 @@ class Register(WriteModel):
     email: Email
     password: NewPassword
     full_name: Annotated[FullName | None, EmptyAsNone] = None
+
+    @field_validator("password")
+    @classmethod
+    def _is_not_the_address(cls, password: str, info: ValidationInfo) -> str:
+        return refuse_address(password, email=info.data.get("email", ""))
 
 
 class Login(WriteModel):

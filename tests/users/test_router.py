@@ -8,10 +8,16 @@ from typing import Any
 import pytest
 from httpx import AsyncClient, Response
 from sqlalchemy import func, select, update
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
+from sqlalchemy.ext.asyncio import (
+    AsyncEngine,
+    AsyncSession,
+    async_sessionmaker,
+    create_async_engine,
+)
 
 from app.core.config import get_settings
 from app.core.security import Role, decode_access_token, hash_token, verify_password
+from app.db.session import AsyncSessionLocal
 from app.users.models import RefreshToken, TokenFamily, User
 from app.users.tokens import GRACE
 from tests.users.conftest import Clock, connections_in_use, hashing_delayed
@@ -108,6 +114,8 @@ async def test_register_refuses_a_known_address_in_any_case(
         ({**ACCOUNT, "password": "x" * 1025}, "password"),
         ({**ACCOUNT, "password": "nul\x00nul\x00nul"}, "password"),
         ({**ACCOUNT, "password": 12345678}, "password"),
+        ({**ACCOUNT, "password": "password123"}, "password"),
+        ({**ACCOUNT, "password": "ada@example.com"}, "password"),
         ({**ACCOUNT, "full_name": "x" * 121}, "full_name"),
         ({**ACCOUNT, "full_name": "\x00"}, "full_name"),
         ({**ACCOUNT, "role": "admin"}, "role"),
@@ -127,6 +135,31 @@ async def test_register_refuses_malformed_input(
     assert await count(db_session, User) == 0
 
 
+async def test_a_common_password_is_refused_in_a_sentence(client: AsyncClient) -> None:
+    response = await post(client, "register", {**ACCOUNT, "password": "Password123"})
+
+    assert response.json() == {
+        "detail": [
+            {
+                "type": "password_common",
+                "loc": ["body", "password"],
+                "msg": "Many people use this password, so it is tried first. "
+                "Please choose another.",
+            }
+        ],
+        "code": "VALIDATION_ERROR",
+    }
+
+
+async def test_a_password_is_the_same_on_every_keyboard(client: AsyncClient) -> None:
+    await register(client, password="Zu\u0308rich \ufb01sh \uff11\uff12")
+
+    composed = await post(client, "login", {**ACCOUNT, "password": "Z\u00fcrich fish 12"})
+    other_case = await post(client, "login", {**ACCOUNT, "password": "z\u00fcrich fish 12"})
+
+    assert (composed.status_code, other_case.status_code) == (200, 401)
+
+
 async def test_lone_surrogates_are_malformed_input(client: AsyncClient) -> None:
     for name in ("email", "password", "full_name"):
         fields = {**ACCOUNT, "full_name": "Ada", name: "\ud800@example.com"}
@@ -138,7 +171,7 @@ async def test_lone_surrogates_are_malformed_input(client: AsyncClient) -> None:
         assert code(response) == (422, "VALIDATION_ERROR")
 
 
-@pytest.mark.parametrize("password", ["eight888", "ü" * 1024, "日本語のパスワード"])
+@pytest.mark.parametrize("password", ["eight89 ", "ü" * 1024, "日本語のパスワード"])
 async def test_a_password_may_be_long_and_in_any_script(client: AsyncClient, password: str) -> None:
     await register(client, password=password)
 
@@ -505,3 +538,29 @@ async def test_no_connection_is_held_while_passwords_are_hashed(
     answers = await asyncio.gather(*tasks)
     assert held == 0
     assert [answer.status_code for answer in answers] == [200] * 8 + [401]
+
+
+async def test_others_are_served_while_thirty_passwords_are_hashed(
+    real_client: AsyncClient, test_engine: AsyncEngine
+) -> None:
+    small = create_async_engine(test_engine.url, pool_size=2, max_overflow=0, pool_timeout=10)
+    AsyncSessionLocal.configure(bind=small)
+    try:
+        async with hashing_delayed() as until_waiting:
+            tasks = [
+                asyncio.create_task(
+                    post(real_client, "login", {**ACCOUNT, "email": f"reader{number}@example.com"})
+                )
+                for number in range(30)
+            ]
+            await until_waiting(len(tasks))
+            held = connections_in_use(small)
+            other = await real_client.get("/api/v1/genres")
+        answers = await asyncio.gather(*tasks)
+    finally:
+        AsyncSessionLocal.configure(bind=test_engine)
+        await small.dispose()
+
+    assert held == 0
+    assert other.status_code == 200
+    assert [answer.status_code for answer in answers] == [401] * 30

@@ -13,7 +13,7 @@ from app.core import garbage
 from app.core.schemas import WriteModel
 from app.core.security import MAX_PASSWORD_CHARACTERS, hash_password
 from app.db.session import dispose_engine, session_scope
-from app.users.passwords import refuse_address
+from app.users.guessable import refuse_address
 from app.users.schemas import MIN_PASSWORD_CHARACTERS, NewPassword
 from app.users.service import create_admin, reset_password
 

@@ -15,7 +15,7 @@ from app.core.schemas import (
     refuse_control_characters,
 )
 from app.core.security import MAX_PASSWORD_CHARACTERS
-from app.users.passwords import refuse_address, refuse_common
+from app.users.guessable import refuse_address, refuse_common
 
 MAX_EMAIL_CHARACTERS = 254
 MAX_NAME_CHARACTERS = 120

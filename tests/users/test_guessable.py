@@ -4,7 +4,7 @@ import pytest
 from zxcvbn.frequency_lists import FREQUENCY_LISTS
 
 from app.core.config import get_settings
-from app.users.passwords import _common_passwords, refuse_address, refuse_common
+from app.users.guessable import _common_passwords, refuse_address, refuse_common
 from app.users.schemas import MIN_PASSWORD_CHARACTERS
 
 

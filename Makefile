@@ -48,6 +48,10 @@ format: install ## Put the code into the house style
 bench: install ## Measure, and print the figures beside PostgreSQL's own
 	@$(RUN)python -m bench
 
+.PHONY: matrix
+matrix: install ## Print who may do what: every endpoint, asked as everybody
+	@ACCESS_MATRIX=1 $(RUN)pytest -q tests/access/test_matrix.py
+
 .PHONY: soak
 soak: install ## Run races, killed workers, imports and damaged ONIX much longer than `make test`
 	@RACE_ROUNDS=200 $(RUN)pytest tests/orders/test_last_copies_race.py

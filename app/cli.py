@@ -21,7 +21,8 @@ TOPICS = {
     "imports": ("imports", "Look after imports: progress, reports, cancelling."),
     "export": ("export", "Take the catalogue out."),
     "works": ("works", "Works and their editions: show, merge, split."),
-    "user": ("accounts", "Accounts."),
+    "user": ("accounts", "Accounts: admins, staff and their rights, passwords, sessions."),
+    "audit": ("audit", "What staff did."),
     "jobs": ("jobs", "Jobs that failed for good."),
     "check": ("check", "Look for data that break the shop's promises."),
 }

@@ -25,15 +25,17 @@ from app.core.middleware import (
     SecurityHeaders,
 )
 from app.db.session import dispose_engine, open_connections
+from app.integrations.oauth.factory import make_providers
 from app.integrations.payments.factory import make_gateway
 from app.integrations.storage import media_storage
 from app.registry import API_ROUTERS, PAGE_ROUTERS
 from app.storefront.context import CART
-from app.storefront.errors import error_page, lead_to_sign_in
+from app.storefront.errors import error_page, lead_to_sign_in, lead_to_two_step
 from app.storefront.static import static_files
 from app.users.deps import SESSION
 from app.users.errors import SignInRequiredError
-from app.users.service import authenticate
+from app.users.two_step.errors import EnrolFirstError
+from app.users.two_step.service import authenticate
 from app.worker import work
 
 log = structlog.get_logger(__name__)
@@ -96,6 +98,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         redirect_slashes=False,  # such a redirect would repeat the Host that a client made up
     )
     app.state.authenticate = authenticate
+    app.state.oauth = make_providers(settings)
     app.state.gateway = make_gateway(settings.payment_gateway)
     app.state.storage = media_storage(settings)
 
@@ -109,6 +112,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     errors = ErrorResponder(error_page)
     errors.install(app)
     app.add_exception_handler(SignInRequiredError, lead_to_sign_in)
+    app.add_exception_handler(EnrolFirstError, lead_to_two_step)
 
     async def answer_unforeseen(
         scope: Scope, receive: Receive, send: Send, error: Exception

@@ -1,5 +1,9 @@
 """The lists of everything that plugs into the application: models, routers, jobs, handlers."""
 
+from app.account import models as address_models
+from app.account.router import router as own_account_router
+from app.audit import models as audit_models
+from app.audit.router import router as audit_router
 from app.books import models as book_models
 from app.books.catalogue_router import router as catalogue_router
 from app.books.cover_router import media_router
@@ -29,24 +33,39 @@ from app.notifications.handlers import (
     confirm_order_by_mail,
     tell_that_book_is_back,
 )
-from app.notifications.jobs import prune_sent_words, send_mail
+from app.notifications.jobs import prune_sent_words, send_mail, write_link_mail, write_notice
 from app.orders import models as order_models
+from app.orders.handlers import claim_orders_of_guest
 from app.orders.jobs import settle_overdue_orders
 from app.orders.router import admin_router as admin_orders_router
 from app.orders.router import router as orders_router
 from app.prebooks import models as prebook_models
 from app.prebooks.router import router as prebooks_router
-from app.storefront.account import router as account_pages
+from app.storefront.account import router as sign_in_pages
+from app.storefront.account_links import router as link_pages
+from app.storefront.addresses import router as address_pages
 from app.storefront.books import router as book_pages
 from app.storefront.cart import router as cart_pages
 from app.storefront.checkout import router as checkout_pages
+from app.storefront.oauth import router as oauth_pages
+from app.storefront.two_step import router as two_step_pages
+from app.storefront.your_account import router as account_pages
+from app.users import account_models
 from app.users import models as user_models
-from app.users.jobs import prune_sign_ins
+from app.users.account_router import password_router
+from app.users.account_router import router as account_router
+from app.users.admin_router import router as admin_users_router
+from app.users.jobs import prune_sign_ins, send_reset_link_if_known
+from app.users.oauth import models as oauth_models
+from app.users.oauth.router import router as oauth_router
 from app.users.router import router as auth_router
+from app.users.two_step import models as two_step_models
+from app.users.two_step.router import router as two_step_router
 from app.wishlist import models as wishlist_models
 from app.wishlist.router import router as wishlist_router
 
 MODELS = (
+    audit_models,
     book_models,
     cart_models,
     demo_gateway_models,
@@ -55,11 +74,20 @@ MODELS = (
     order_models,
     prebook_models,
     user_models,
+    account_models,
+    address_models,
+    oauth_models,
+    two_step_models,
     wishlist_models,
 )
 
 API_ROUTERS = (
     auth_router,
+    password_router,
+    account_router,
+    own_account_router,
+    oauth_router,
+    two_step_router,
     books_router,
     genres_router,
     catalogue_router,
@@ -76,12 +104,28 @@ API_ROUTERS = (
     admin_orders_router,
     wishlist_router,
     prebooks_router,
+    admin_users_router,
+    audit_router,
 )
 
-PAGE_ROUTERS = (book_pages, account_pages, cart_pages, checkout_pages, media_router)
+PAGE_ROUTERS = (
+    book_pages,
+    sign_in_pages,
+    link_pages,
+    account_pages,
+    address_pages,
+    two_step_pages,
+    oauth_pages,
+    cart_pages,
+    checkout_pages,
+    media_router,
+)
 
 JOBS: tuple[Job, ...] = (
     send_mail,
+    write_link_mail,
+    write_notice,
+    send_reset_link_if_known,
     settle_overdue_orders,
     prune_guest_carts,
     prune_sent_words,
@@ -96,4 +140,5 @@ HANDLERS: tuple[Handler, ...] = (
     confirm_order_by_mail,
     cancel_order_by_mail,
     tell_that_book_is_back,
+    claim_orders_of_guest,
 )

@@ -1,5 +1,6 @@
 """Rows that tests need, written as plainly as can be."""
 
+from collections.abc import Collection
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from itertools import count
@@ -11,6 +12,7 @@ from app.books.models import Book, Stock, Work
 from app.cart.schemas import MAX_TITLES
 from app.core.config import get_settings
 from app.core.market import Market
+from app.core.rights import Right
 from app.core.security import Role, encode_access_token
 from app.db.session import session_scope
 from app.registry import Base
@@ -82,11 +84,15 @@ async def make_user(
     *,
     email: str | None = None,
     role: Role = Role.USER,
+    rights: Collection[Right] = (),
     is_active: bool = True,
 ) -> User:
-    """Write an account that has no password, and commit."""
+    """Write an account that has no password, and commit. One with rights is staff."""
     user = User(
-        email=email or f"reader{next(_numbers)}@example.com", role=role, is_active=is_active
+        email=email or f"reader{next(_numbers)}@example.com",
+        role=Role.STAFF if rights else role,
+        rights=list(rights),
+        is_active=is_active,
     )
     session.add(user)
     await session.commit()

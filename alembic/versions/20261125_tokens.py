@@ -1,7 +1,7 @@
 """Attempts to guess are counted.
 
 Revision ID: 20261125_tokens
-Revises: 20261124_editions
+Revises: 20261125_rights
 Create Date: 2026-11-25 00:00:00.000000+00:00
 """
 
@@ -12,7 +12,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision: str = "20261125_tokens"
-down_revision: str | Sequence[str] | None = "20261124_editions"
+down_revision: str | Sequence[str] | None = "20261125_rights"
 branch_labels: str | Sequence[str] | None = None
 depends_on: str | Sequence[str] | None = None
 

@@ -21,6 +21,7 @@ from app.books.codes import SubjectScheme
 from app.books.schemas import SeriesDetail
 from app.core.deps import DbSession
 from app.core.pagination import PageParams
+from app.core.rights import open_to_all
 from app.core.schemas import Id
 
 router = APIRouter(tags=["catalogue"])
@@ -35,6 +36,7 @@ def missing(code: str) -> Responses:
 
 
 @router.get("/contributors", summary="Find people who make books")
+@open_to_all
 async def list_contributors(session: DbSession, query: Names) -> ContributorPage:
     """Return a page of contributors by name; `GET /books?contributor_id=` has their books."""
     return await catalogue.list_contributors(session, query=query)
@@ -45,6 +47,7 @@ async def list_contributors(session: DbSession, query: Names) -> ContributorPage
     summary="Somebody who makes books",
     responses=missing("CONTRIBUTOR_NOT_FOUND"),
 )
+@open_to_all
 async def read_contributor(
     session: DbSession, contributor_id: Annotated[Id, Path()]
 ) -> ContributorDetail:
@@ -53,6 +56,7 @@ async def read_contributor(
 
 
 @router.get("/publishers", summary="Find publishers and imprints")
+@open_to_all
 async def list_publishers(session: DbSession, query: Names) -> PublisherPage:
     """Return a page of publishers by name; `GET /books?publisher_id=` has their books."""
     return await catalogue.list_publishers(session, query=query)
@@ -63,12 +67,14 @@ async def list_publishers(session: DbSession, query: Names) -> PublisherPage:
     summary="A publisher or an imprint",
     responses=missing("PUBLISHER_NOT_FOUND"),
 )
+@open_to_all
 async def read_publisher(session: DbSession, publisher_id: Annotated[Id, Path()]) -> PublisherRead:
     """Return a publisher or an imprint."""
     return await catalogue.get_publisher(session, publisher_id=publisher_id)
 
 
 @router.get("/series", summary="Find series")
+@open_to_all
 async def list_series(session: DbSession, query: Names) -> SeriesPage:
     """Return a page of series by title."""
     return await catalogue.list_series(session, query=query)
@@ -79,6 +85,7 @@ async def list_series(session: DbSession, query: Names) -> SeriesPage:
     summary="A series and its volumes",
     responses=missing("SERIES_NOT_FOUND"),
 )
+@open_to_all
 async def read_series(
     session: DbSession, series_id: Annotated[Id, Path()], query: PageParams
 ) -> SeriesDetail:
@@ -91,6 +98,7 @@ async def read_series(
 
 
 @router.get("/subjects", summary="Find subjects")
+@open_to_all
 async def list_subjects(session: DbSession, query: Annotated[SubjectQuery, Query()]) -> SubjectPage:
     """Return a page of a scheme's subjects by code.
 
@@ -105,6 +113,7 @@ async def list_subjects(session: DbSession, query: Annotated[SubjectQuery, Query
     summary="A subject",
     responses=missing("SUBJECT_NOT_FOUND"),
 )
+@open_to_all
 async def read_subject(
     session: DbSession, scheme: SubjectScheme, code: Annotated[Code, Path()]
 ) -> SubjectDetail:

@@ -5,12 +5,14 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from app.audit.deps import AuditTrail
 from app.books.cover_images import parse_cover_url
 from app.books.cover_service import keep_cover, read_rendition
 from app.books.deps import Storage
 from app.books.errors import CoverNotFoundError
 from app.books.schemas import CoverRead
-from app.core.deps import CurrentAdmin, DbSession
+from app.core.deps import CatalogueStaff, DbSession
+from app.core.rights import open_to_all
 from app.core.uploads import FIELD, uploaded_file
 from app.db.session import end_transaction
 
@@ -41,7 +43,7 @@ BODY: dict[str, Any] = {
 
 RESPONSES: dict[int | str, dict[str, Any]] = {
     401: {"description": "AUTH_TOKEN_INVALID, AUTH_TOKEN_EXPIRED: not signed in"},
-    403: {"description": "AUTH_FORBIDDEN: not staff"},
+    403: {"description": "AUTH_FORBIDDEN: not staff with the right `catalogue`"},
     413: {"description": "BODY_TOO_LARGE: the body is larger than MAX_UPLOAD_BYTES"},
     415: {"description": "IMAGE_TYPE_UNSUPPORTED: by its bytes none of the kinds that are taken"},
     422: {
@@ -69,7 +71,11 @@ other sites: shop fronts of their own that speak the API."""
     openapi_extra={"requestBody": BODY},
 )
 async def upload_image(
-    request: Request, session: DbSession, _admin: CurrentAdmin, storage: Storage
+    request: Request,
+    session: DbSession,
+    _staff: CatalogueStaff,
+    trail: AuditTrail,
+    storage: Storage,
 ) -> CoverRead:
     """Keep a picture and tell its address, for a book's `cover_image_url`.
 
@@ -80,10 +86,13 @@ async def upload_image(
     """
     await end_transaction(session)
     async with uploaded_file(request) as upload:
-        return await keep_cover(storage, file=upload.file)
+        cover = await keep_cover(storage, file=upload.file)
+    await trail.record("cover.upload", after=cover)
+    return cover
 
 
 @media_router.api_route("/media/covers/{digest}/{name}", methods=["GET", "HEAD"])
+@open_to_all
 async def read_cover(request: Request, storage: Storage) -> Response:
     """Serve one file of an uploaded cover, to be kept for a year."""
     rendition = parse_cover_url(request.url.path)

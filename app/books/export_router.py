@@ -10,14 +10,14 @@ from app.books.exporters.csv import csv_parts
 from app.books.exporters.onix import OnixOptions, OnixParts
 from app.books.exporters.run import Parts, stream_export
 from app.core.clock import Now
-from app.core.deps import AppSettings, CurrentAdmin
+from app.core.deps import AppSettings, CatalogueStaff
 
 router = APIRouter(prefix="/admin/exports", tags=["admin"])
 
 CSV = "text/csv; charset=utf-8"
 STAFF_ONLY: dict[int | str, dict[str, Any]] = {
     401: {"description": "AUTH_TOKEN_INVALID, AUTH_TOKEN_EXPIRED: not signed in"},
-    403: {"description": "AUTH_FORBIDDEN: not staff"},
+    403: {"description": "AUTH_FORBIDDEN: not staff with the right `catalogue`"},
 }
 
 
@@ -33,7 +33,7 @@ STAFF_ONLY: dict[int | str, dict[str, Any]] = {
         }
     },
 )
-async def export_csv(_admin: CurrentAdmin) -> StreamingResponse:
+async def export_csv(_staff: CatalogueStaff) -> StreamingResponse:
     """Return all editions, one a row, as they were at one moment.
 
     Removed books and those without a price are among them. A spreadsheet opens the file without
@@ -54,7 +54,7 @@ async def export_csv(_admin: CurrentAdmin) -> StreamingResponse:
         }
     },
 )
-async def export_onix(_admin: CurrentAdmin, now: Now, settings: AppSettings) -> StreamingResponse:
+async def export_onix(_staff: CatalogueStaff, now: Now, settings: AppSettings) -> StreamingResponse:
     """Return all editions as records of an ONIX message, as they were at one moment.
 
     Removed books are deletions. The shop's genres, copies, popularity and ratings have no place

@@ -32,6 +32,38 @@ NOT_FOUND: Mapping[type[Named], type[AppError]] = {
 }
 
 
+FACTS: Mapping[str, tuple[type[Named], tuple[str, ...]]] = {
+    "contributor": (Contributor, ("name", "sort_name", "biography")),
+    "series": (Series, ("title",)),
+    "publisher": (Publisher, ("name",)),
+}
+"""What is told of those that staff change, by what they are."""
+
+
+async def hold(session: AsyncSession, kind: str, named_id: int) -> dict[str, Any]:
+    """Return the facts of one that staff change; until they did, nobody else does.
+
+    Raises:
+        ContributorNotFoundError, SeriesNotFoundError, PublisherNotFoundError: there is none.
+    """
+    found = await hold_all(session, kind, {named_id})
+    if not found:
+        raise NOT_FOUND[FACTS[kind][0]]
+    return found[0]
+
+
+async def hold_all(
+    session: AsyncSession, kind: str, named_ids: Collection[int]
+) -> list[dict[str, Any]]:
+    """As ``hold`` for several at once; those that there are not are left out."""
+    model, names = FACTS[kind]
+    found = await names_repository.lock_named(session, model, named_ids)
+    return [
+        {"id": named_id} | {name: getattr(named, name) for name in names}
+        for named_id, named in found.items()
+    ]
+
+
 async def update_contributor(
     session: AsyncSession, *, contributor_id: int, change: ContributorUpdate
 ) -> ContributorDetail:

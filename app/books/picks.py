@@ -41,6 +41,12 @@ async def list_picks(session: AsyncSession, *, query: PageQuery) -> StaffPickPag
     )
 
 
+async def hold_pick(session: AsyncSession, *, work_id: int) -> StaffPickRead | None:
+    """Return what is said of a work, if it is picked; until staff changed it, nobody else does."""
+    pick = await picks_repository.find_pick(session, work_id=work_id, for_update=True)
+    return None if pick is None else StaffPickRead.model_validate(pick)
+
+
 async def set_pick(session: AsyncSession, *, work_id: int, pick: StaffPickUpdate) -> StaffPickRead:
     """Pick a work, or change what is said of it.
 

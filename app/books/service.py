@@ -132,6 +132,16 @@ async def get_book(session: AsyncSession, *, book_id: int, is_staff: bool = Fals
     )
 
 
+async def hold_book(session: AsyncSession, *, book_id: int) -> BookRead:
+    """Return a book to staff who are about to change it; until they did, nobody else does.
+
+    Raises:
+        BookNotFoundError: no such book.
+    """
+    await repository.lock_book(session, book_id)
+    return await get_book(session, book_id=book_id, is_staff=True)
+
+
 async def get_book_by_isbn(session: AsyncSession, *, isbn: str) -> BookRead:
     """Return the book with an ISBN, in whatever spelling.
 

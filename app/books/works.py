@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Sequence
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.audit.service import Actor, record
 from app.books import repository
 from app.books.author_lines import author_line
 from app.books.codes import ContributorRole
@@ -140,6 +141,42 @@ async def merge_works(
     return await get_work(session, work_id=work_id, is_staff=True)
 
 
+async def merge_works_as_staff(
+    session: AsyncSession, *, actor: Actor, work_id: int, other_ids: Collection[int]
+) -> WorkRead:
+    """As ``merge_works``, and write down who did it and which editions moved from where."""
+    moved = await _editions_of(session, {*other_ids} - {work_id})
+    merged = await merge_works(session, work_id=work_id, other_ids=other_ids)
+    await record(
+        session,
+        actor=actor,
+        action="work.merge",
+        thing_id=work_id,
+        before={"editions_of_merged_works": moved},
+    )
+    return merged
+
+
+async def split_work_as_staff(
+    session: AsyncSession,
+    *,
+    actor: Actor,
+    work_id: int,
+    book_ids: Collection[int],
+    title: str | None = None,
+) -> WorkRead:
+    """As ``split_work``, and write down who did it."""
+    new = await split_work(session, work_id=work_id, book_ids=book_ids, title=title)
+    await record(
+        session,
+        actor=actor,
+        action="work.split",
+        thing_id=work_id,
+        after={"book_ids": sorted(book_ids), "new_work_id": new.id, "title": new.title},
+    )
+    return new
+
+
 async def split_work(
     session: AsyncSession, *, work_id: int, book_ids: Collection[int], title: str | None = None
 ) -> WorkRead:
@@ -182,6 +219,15 @@ async def split_work(
         await works_repository.add_alias(session, work_id=new_id, source_id=work_id)
     await works_repository.move_books(session, book_ids=named, work_id=new_id)
     return await get_work(session, work_id=new_id, is_staff=True)
+
+
+async def _editions_of(session: AsyncSession, work_ids: Collection[int]) -> dict[str, list[int]]:
+    """Return the books of works, by the work's id; nobody moves them until the transaction ends."""
+    _, books = await works_repository.lock_works(session, work_ids)
+    return {
+        str(work_id): [book.id for book in books if book.work_id == work_id]
+        for work_id in sorted(work_ids)
+    }
 
 
 def _refuse_missing(works: Collection[int], work_id: int, others: Sequence[int]) -> None:

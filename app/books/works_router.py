@@ -5,9 +5,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Request, status
 from starlette.responses import RedirectResponse, Response
 
+from app.audit.deps import AuditTrail
 from app.books import works
 from app.books.work_schemas import WorkMerge, WorkRead, WorkSplit
-from app.core.deps import CurrentAdmin, DbSession
+from app.core.deps import CatalogueStaff, DbSession
+from app.core.rights import open_to_all
 from app.core.schemas import Id
 
 router = APIRouter(prefix="/works", tags=["works"])
@@ -18,7 +20,7 @@ Responses = dict[int | str, dict[str, Any]]
 
 STAFF_ONLY: Responses = {
     401: {"description": "AUTH_TOKEN_INVALID, AUTH_TOKEN_EXPIRED: not signed in"},
-    403: {"description": "AUTH_FORBIDDEN: not staff"},
+    403: {"description": "AUTH_FORBIDDEN: not staff with the right `catalogue`"},
 }
 
 
@@ -31,6 +33,7 @@ STAFF_ONLY: Responses = {
         404: {"description": "WORK_NOT_FOUND: no such work, or no edition of it is sold"},
     },
 )
+@open_to_all
 async def read_work(request: Request, session: DbSession, work_id: WorkId) -> WorkRead | Response:
     """Return a work with its people, series, subjects and the editions that are sold."""
     successor = await works.find_successor(session, work_id=work_id)
@@ -50,7 +53,11 @@ async def read_work(request: Request, session: DbSession, work_id: WorkId) -> Wo
     },
 )
 async def merge_works(
-    session: DbSession, _admin: CurrentAdmin, work_id: WorkId, merge: WorkMerge
+    session: DbSession,
+    _staff: CatalogueStaff,
+    trail: AuditTrail,
+    work_id: WorkId,
+    merge: WorkMerge,
 ) -> WorkRead:
     """Move the editions of other works to this one.
 
@@ -58,7 +65,9 @@ async def merge_works(
     and the numbers that feeds know them by are put together, ratings added up. The others are
     gone, and their addresses lead here. Feeds do not undo it.
     """
-    return await works.merge_works(session, work_id=work_id, other_ids=merge.work_ids)
+    return await works.merge_works_as_staff(
+        session, actor=trail.actor, work_id=work_id, other_ids=merge.work_ids
+    )
 
 
 @admin_router.post(
@@ -75,12 +84,16 @@ async def merge_works(
     },
 )
 async def split_work(
-    session: DbSession, _admin: CurrentAdmin, work_id: WorkId, split: WorkSplit
+    session: DbSession,
+    _staff: CatalogueStaff,
+    trail: AuditTrail,
+    work_id: WorkId,
+    split: WorkSplit,
 ) -> WorkRead:
     """Make editions a work of their own, with a copy of the facts and a new title if one is given.
 
     The answer is the new work. Feeds do not undo it.
     """
-    return await works.split_work(
-        session, work_id=work_id, book_ids=split.book_ids, title=split.title
+    return await works.split_work_as_staff(
+        session, actor=trail.actor, work_id=work_id, book_ids=split.book_ids, title=split.title
     )

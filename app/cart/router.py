@@ -7,6 +7,7 @@ from fastapi import APIRouter, Path, status
 from app.cart import service
 from app.cart.schemas import CartItemCreate, CartItemRead, CartItemUpdate, CartOwner, CartRead
 from app.core.deps import AppSettings, CurrentUser, DbSession, ShopMarket
+from app.core.rights import of_its_owner
 from app.core.schemas import Id
 
 router = APIRouter(prefix="/cart", tags=["cart"])
@@ -52,6 +53,7 @@ async def create_item(
 
 
 @router.put("/items/{item_id}", summary="Change how many copies")
+@of_its_owner()
 async def update_item(
     session: DbSession,
     user: CurrentUser,
@@ -72,6 +74,7 @@ async def update_item(
 @router.delete(
     "/items/{item_id}", status_code=status.HTTP_204_NO_CONTENT, summary="Take a book out"
 )
+@of_its_owner()
 async def delete_item(session: DbSession, user: CurrentUser, item_id: ItemId) -> None:
     """Take an item out of the basket."""
     await service.remove_item(session, owner=CartOwner.account(user.id), item_id=item_id)

@@ -50,6 +50,12 @@ async def count_copies(session: AsyncSession, *, owner: CartOwner) -> int:
     return await repository.count_copies(session, owner=owner)
 
 
+async def list_quantities(session: AsyncSession, *, owner: CartOwner) -> dict[int, int]:
+    """Return the copies of each book in the basket, also of those that are no longer sold."""
+    items = await repository.list_items(session, owner=owner)
+    return {item.book_id: item.quantity for item in items}
+
+
 async def add_item(
     session: AsyncSession, *, owner: CartOwner, book_id: int, quantity: int, market: Market
 ) -> CartItemRead:

@@ -11,6 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 from rich.table import Table
 
 from app import local
+from app.audit.service import command_line, record
 from app.books.importers.errors import ImportFileError
 from app.books.importers.report import ImportReport, write_csv, write_feed_csv
 from app.books.importers.run import import_stock
@@ -32,7 +33,6 @@ from app.db.session import dispose_engine, session_scope
 
 app = typer.Typer(help="Bring books in.", no_args_is_help=True, add_completion=False)
 SHOWN_LINES = 10
-COMMAND_LINE = "the command line"
 
 
 @app.callback()
@@ -164,7 +164,15 @@ def import_thema_file(
     async def learn() -> ThemaReport:
         try:
             async with session_scope() as session:
-                return await import_thema(session, content)
+                report = await import_thema(session, content)
+                await record(
+                    session,
+                    actor=command_line(),
+                    action="thema.import",
+                    thing_id=report.issue,
+                    after={"file_name": file, "codes": report.codes, "changed": report.changed},
+                )
+                return report
         finally:
             await dispose_engine()
 
@@ -227,7 +235,7 @@ def import_stock_files(
             if len(sources) > 1:
                 out.print(visible(name), markup=False)
             try:
-                reports[name] = _import_stock(source, mapping=meanings, options=options)
+                reports[name] = _import_stock(name, source, mapping=meanings, options=options)
             except ImportFileError as error:
                 unread[name] = error.detail
                 out.print(f"  {error.detail}", markup=False)
@@ -243,14 +251,29 @@ def import_stock_files(
 
 
 def _import_stock(
-    source: Path | BinaryIO, *, mapping: Mapping[str, str], options: SupplyOptions
+    name: str, source: Path | BinaryIO, *, mapping: Mapping[str, str], options: SupplyOptions
 ) -> ImportReport:
     async def import_and_close() -> ImportReport:
         try:
             with progress_shown(err) as show:
-                return await import_stock(
+                report = await import_stock(
                     source, mapping=mapping, options=options, on_progress=show
                 )
+            async with session_scope() as session:
+                await record(
+                    session,
+                    actor=command_line(),
+                    action="stock.import",
+                    after={
+                        "file_name": name,
+                        "meaning": options.meaning,
+                        "rows": report.rows,
+                        "updated": report.updated,
+                        "unchanged": report.unchanged,
+                        "refused": report.refused_total,
+                    },
+                )
+            return report
         finally:
             await dispose_engine()
 
@@ -354,7 +377,7 @@ def _import(
             file_name=name,
             fingerprint=digest,
             bytes_total=bytes_total,
-            requested_by=COMMAND_LINE,
+            requested_by=command_line().name,
         )
         if journal.records:
             err.print(

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import typer
 
 from app import local, server
+from app.audit.service import command_line, record
 from app.books.importers.run import DEMO_CATALOGUE, import_csv
 from app.books.importers.sorting import ImportOptions
 from app.books.picks import set_pick
@@ -22,8 +23,9 @@ from app.core.config import get_settings
 from app.core.security import hash_password
 from app.db import migrations
 from app.db.session import dispose_engine, session_scope
+from app.users.administration import create_admin
 from app.users.errors import EmailConflictError
-from app.users.service import create_admin, has_admin
+from app.users.service import has_admin
 
 app = typer.Typer(add_completion=False, rich_markup_mode="rich")
 
@@ -112,7 +114,9 @@ async def ensure_admin() -> NewAdmin | None:
     password_hash = await hash_password(password)
     try:
         async with session_scope() as session:
-            await create_admin(session, email=ADMIN_EMAIL, password_hash=password_hash)
+            await create_admin(
+                session, actor=command_line(), email=ADMIN_EMAIL, password_hash=password_hash
+            )
     except EmailConflictError:
         return None
     return NewAdmin(email=ADMIN_EMAIL, password=password)
@@ -129,12 +133,12 @@ async def ensure_catalogue() -> int:
         options=ImportOptions(currency=get_settings().currency),
         on_progress=lambda _: None,
     )
-    await _pick_for_staff()
+    await _pick_for_staff(taken=report.taken)
     return report.taken
 
 
-async def _pick_for_staff() -> None:
-    """Put what the demo's staff recommend on the front table."""
+async def _pick_for_staff(*, taken: int) -> None:
+    """Put what the demo's staff recommend on the front table, and write down what was stocked."""
     with DEMO_PICKS.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     async with session_scope() as session:
@@ -142,3 +146,9 @@ async def _pick_for_staff() -> None:
             book = await get_book_by_isbn(session, isbn=row["isbn13"])
             pick = StaffPickUpdate(note=row["note"], picked_by=row["picked_by"], position=position)
             await set_pick(session, work_id=book.work_id, pick=pick)
+        await record(
+            session,
+            actor=command_line(),
+            action="catalogue.stock_demo",
+            after={"books": taken, "staff_picks": len(rows)},
+        )

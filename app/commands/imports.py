@@ -12,6 +12,7 @@ from rich.table import Table
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import local
+from app.audit.service import command_line, record
 from app.books.imports import service
 from app.books.imports.schemas import EntryRead, ImportRead
 from app.commands.terminal import out, visible
@@ -91,11 +92,23 @@ def cancel_import(import_id: ImportId) -> None:
 
     Example: bookstore imports cancel 42
     """
-    found = _ask(lambda session: service.cancel_import(session, import_id=import_id, now=utc_now()))
+    found = _ask(lambda session: _cancel(session, import_id))
     if found.finished_at is None:
         out.print(f"Import {import_id} stops after the batch in hand.")
     else:
         out.print(f"Import {import_id} is cancelled.")
+
+
+async def _cancel(session: AsyncSession, import_id: int) -> ImportRead:
+    found = await service.cancel_import(session, import_id=import_id, now=utc_now())
+    await record(
+        session,
+        actor=command_line(),
+        action="import.cancel",
+        thing_id=import_id,
+        after=service.summary(found),
+    )
+    return found
 
 
 def _facts(found: ImportRead) -> list[tuple[str, str]]:

@@ -9,6 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from app import local
+from app.audit.service import command_line, record
 from app.commands.terminal import fail, out
 from app.core import garbage
 from app.db.session import dispose_engine, session_scope
@@ -69,5 +70,7 @@ async def _parked(limit: int) -> list[ParkedJob]:
 async def _requeue(job_id: int) -> bool:
     async with session_scope() as session:
         found = await requeue(session, job_id)
+        if found:
+            await record(session, actor=command_line(), action="job.requeue", thing_id=job_id)
     await dispose_engine()
     return found

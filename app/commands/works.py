@@ -10,9 +10,10 @@ from rich.table import Table
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import local
+from app.audit.service import command_line
 from app.books.schemas import Line
 from app.books.work_schemas import WorkRead
-from app.books.works import get_work, merge_works, split_work
+from app.books.works import get_work, merge_works_as_staff, split_work_as_staff
 from app.commands.terminal import fail, out, visible
 from app.core import garbage
 from app.core.schemas import MAX_ID
@@ -63,7 +64,11 @@ def merge(
                 _print_work(_show(number))
             typer.confirm(f"Merge the others into work {work_id}?", abort=True)
         _print_work(
-            _run(lambda session: merge_works(session, work_id=work_id, other_ids=other_ids))
+            _run(
+                lambda session: merge_works_as_staff(
+                    session, actor=command_line(), work_id=work_id, other_ids=other_ids
+                )
+            )
         )
 
 
@@ -93,7 +98,9 @@ def split(
             typer.confirm(f"Make a new work of {books}?", abort=True)
         _print_work(
             _run(
-                lambda session: split_work(session, work_id=work_id, book_ids=book_ids, title=named)
+                lambda session: split_work_as_staff(
+                    session, actor=command_line(), work_id=work_id, book_ids=book_ids, title=named
+                )
             )
         )
 

@@ -54,6 +54,13 @@ class GatewayName(StrEnum):
     DEMO = "demo"
 
 
+class TwoStepRule(StrEnum):
+    """Who must sign in with a code besides the password."""
+
+    OPTIONAL = "optional"
+    REQUIRED = "required"
+
+
 class Settings(BaseSettings):
     """All settings of the application. A name in capitals is the environment variable."""
 
@@ -86,6 +93,16 @@ class Settings(BaseSettings):
     access_token_minutes: Annotated[int, Field(ge=1)] = 15
     refresh_token_days: Annotated[int, Field(ge=1)] = 30
     session_days: Annotated[int, Field(ge=1)] = 30
+    staff_two_step: TwoStepRule = TwoStepRule.OPTIONAL
+
+    google_client_id: str | None = None
+    google_client_secret: SecretStr | None = None
+    google_discovery_url: str = "https://accounts.google.com/.well-known/openid-configuration"
+    github_client_id: str | None = None
+    github_client_secret: SecretStr | None = None
+    github_url: str = "https://github.com"
+    github_api_url: str = "https://api.github.com"
+    oauth_timeout_seconds: Annotated[float, Field(gt=0)] = 5.0
 
     reservation_minutes: Annotated[int, Field(ge=1)] = 15
     payment_gateway: GatewayName = GatewayName.DEMO

@@ -13,6 +13,7 @@ from app.core.clock import Now
 from app.core.config import Settings, get_settings
 from app.core.exceptions import AppError
 from app.core.market import Market, shop_market
+from app.core.rights import Right
 from app.core.security import Role
 from app.db.session import session_scope
 
@@ -52,11 +53,16 @@ class Principal:
     email: str
     display_name: str
     role: Role
+    rights: frozenset[Right] = frozenset()
 
     @property
     def is_admin(self) -> bool:
         """Whether the account may run the shop."""
         return self.role is Role.ADMIN
+
+    def may(self, right: Right) -> bool:
+        """Tell whether the account may work in an area: an admin may in all of them."""
+        return self.is_admin or right in self.rights
 
 
 class Authenticator(Protocol):
@@ -106,10 +112,29 @@ CurrentUser = Annotated[Principal, Depends(get_current_user, scope="function")]
 
 
 async def get_current_admin(user: CurrentUser) -> Principal:
-    """Return the account, which is staff."""
+    """Return the account, which may run the shop."""
     if not user.is_admin:
         raise ForbiddenError
     return user
 
 
 CurrentAdmin = Annotated[Principal, Depends(get_current_admin, scope="function")]
+"""For what no right of staff allows, such as giving rights."""
+
+
+@dataclass(frozen=True)
+class StaffFor:
+    """Lets staff pass who have a right, and admins."""
+
+    right: Right
+
+    async def __call__(self, user: CurrentUser) -> Principal:
+        """Return the account."""
+        if not user.may(self.right):
+            raise ForbiddenError
+        return user
+
+
+CatalogueStaff = Annotated[Principal, Depends(StaffFor(Right.CATALOGUE), scope="function")]
+OrdersStaff = Annotated[Principal, Depends(StaffFor(Right.ORDERS), scope="function")]
+CustomersStaff = Annotated[Principal, Depends(StaffFor(Right.CUSTOMERS), scope="function")]

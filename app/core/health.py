@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from sqlalchemy.exc import SQLAlchemyError
 
 from app import __version__
+from app.core.rights import open_to_all
 from app.db.migrations import current_revision, head_revision
 from app.db.session import session_scope
 
@@ -34,12 +35,14 @@ class Readiness(BaseModel):
 
 
 @router.get("/health")
+@open_to_all
 async def live() -> Health:
     """Tell that the process lives. It asks nothing else, so that a dead database kills nobody."""
     return Health()
 
 
 @router.get("/health/ready", responses={503: {"model": Readiness}})
+@open_to_all
 async def ready(response: Response) -> Readiness:
     """Tell whether the database answers and its schema is the one that this release needs."""
     try:

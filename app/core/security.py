@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import cache
 from typing import ClassVar, TypeVar
+from uuid import UUID
 
 from joserfc import jwt
 from joserfc.errors import ExpiredTokenError, JoseError
@@ -35,7 +36,13 @@ class Role(StrEnum):
     """What an account is. The database's word counts, not the token's."""
 
     USER = "user"
+    STAFF = "staff"
     ADMIN = "admin"
+
+    @property
+    def claim(self) -> str:
+        """How access tokens call it: they know users and admins, and give no right."""
+        return Role.ADMIN if self is Role.ADMIN else Role.USER
 
 
 class TokenInvalidError(AppError):
@@ -60,6 +67,8 @@ class AccessToken:
     user_id: int
     role: Role
     token_id: str
+    family_id: UUID | None = None
+    """The sign-in that it came of, with which it ends."""
 
 
 @cache
@@ -121,21 +130,26 @@ def key_id(secret: str) -> str:
     return hashlib.sha256(b"access token key\n" + secret.encode()).hexdigest()[:KEY_ID_CHARACTERS]
 
 
-def encode_access_token(*, user_id: int, role: Role, now: datetime, settings: Settings) -> str:
+def encode_access_token(
+    *, user_id: int, role: Role, now: datetime, settings: Settings, family_id: UUID | None = None
+) -> str:
     """Return a JWT (RFC 9068 in spirit) that is valid for ``access_token_minutes``.
 
-    Its header names the key, so that a former one can be told from a forged one.
+    Its header names the key, so that a former one can be told from a forged one. With
+    ``family_id``, it is valid only as long as that sign-in has not ended.
     """
     secret = settings.signing_secrets[0]
     claims = {
         "iss": ISSUER,
         "aud": AUDIENCE,
         "sub": str(user_id),
-        "role": role.value,
+        "role": role.claim,
         "jti": secrets.token_hex(16),
         "iat": int(now.timestamp()),
         "exp": int((now + timedelta(minutes=settings.access_token_minutes)).timestamp()),
     }
+    if family_id is not None:
+        claims["sid"] = str(family_id)
     header = {"alg": ALGORITHM, "typ": TYPE, "kid": key_id(secret)}
     return jwt.encode(header, claims, OctKey.import_key(secret.encode()))
 
@@ -172,6 +186,7 @@ def decode_access_token(token: str, *, now: datetime, settings: Settings) -> Acc
             user_id=int(decoded.claims["sub"]),
             role=Role(decoded.claims["role"]),
             token_id=str(decoded.claims["jti"]),
+            family_id=UUID(decoded.claims["sid"]) if "sid" in decoded.claims else None,
         )
     except ExpiredTokenError:
         raise TokenExpiredError from None

@@ -18,7 +18,7 @@ from app.users.service import get_emails
 
 @handles(OrderConfirmed)
 async def confirm_order_by_mail(event: OrderConfirmed, *, event_id: UUID) -> None:
-    """Tell the buyer that the order is theirs."""
+    """Tell the buyer that the order is theirs, unless they have deleted their account since."""
     await _write_to_buyer("order_confirmed", order_id=event.order_id, event_id=event_id)
 
 
@@ -51,6 +51,8 @@ async def tell_that_book_is_back(event: BookRestocked, *, event_id: UUID) -> Non
 async def _write_to_buyer(template: str, *, order_id: int, event_id: UUID) -> None:
     async with session_scope() as session:
         order = await get_order_of_shop(session, order_id=order_id)
+        if order.email is None:
+            return
         await write_mail(
             session,
             event_id=event_id,

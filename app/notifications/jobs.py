@@ -1,4 +1,6 @@
-"""Handing messages over."""
+"""Writing messages of accounts, and handing messages over."""
+
+from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -8,8 +10,16 @@ from app.db.session import session_scope
 from app.integrations.mail import mail_sender
 from app.jobs.batches import in_batches
 from app.jobs.queue import job, periodic
-from app.notifications.mailer import compose
-from app.notifications.service import SEND_MAIL, find_unsent_mail, forget_sent_words, mark_sent
+from app.notifications.mailer import TOKEN_PLACE, compose
+from app.notifications.service import (
+    SEND_MAIL,
+    find_unsent_mail,
+    forget_passing_mails,
+    forget_sent_words,
+    mark_sent,
+    write_mail,
+)
+from app.users.links import MAIL_LINK, MAIL_NOTICE, find_open_link, link_address
 
 
 @job(SEND_MAIL, max_attempts=40)
@@ -29,12 +39,52 @@ async def send_mail(*, mail_id: int) -> None:
         await mark_sent(session, mail_id=mail_id, now=utc_now())
 
 
+@job(MAIL_LINK)
+async def write_link_mail(*, link_id: str) -> None:
+    """Write the mail of a link that can still be used."""
+    now = utc_now()
+    async with session_scope() as session:
+        link = await find_open_link(session, link_id=UUID(link_id), now=now)
+        if link is None:
+            return
+        await write_mail(
+            session,
+            event_id=link.id,
+            recipient=link.email,
+            template=link.purpose.value,
+            values={"address": link_address(link.purpose, TOKEN_PLACE, get_settings())},
+            settings=get_settings(),
+            link_id=link.id,
+        )
+
+
+@job(MAIL_NOTICE)
+async def write_notice(*, notice: str, recipient: str, event_id: str) -> None:
+    """Write a mail that says what has happened to the recipient's account."""
+    async with session_scope() as session:
+        await write_mail(
+            session,
+            event_id=UUID(event_id),
+            recipient=recipient,
+            template=notice,
+            values={},
+            settings=get_settings(),
+        )
+
+
 @periodic("notifications.prune", cron="27 3 * * *")
 async def prune_sent_words() -> None:
-    """Empty the messages that were sent long ago: addresses and purchases are in them."""
+    """Empty the messages that were sent long ago: addresses and purchases are in them.
+
+    Those of links and notices, of which nothing need be proved later, are deleted.
+    """
     now = utc_now()
 
     async def step(session: AsyncSession, limit: int) -> int:
         return await forget_sent_words(session, now=now, limit=limit)
 
+    async def passing(session: AsyncSession, limit: int) -> int:
+        return await forget_passing_mails(session, now=now, limit=limit)
+
     await in_batches(step)
+    await in_batches(passing)

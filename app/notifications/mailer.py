@@ -14,6 +14,10 @@ from app.core.config import Settings
 from app.core.countries import country_name
 from app.core.money import format_money
 from app.notifications.models import Mail
+from app.users.links import link_token
+
+TOKEN_PLACE = "[token]"  # noqa: S105 (a place for one)
+"""Where the token of a mailed link will be; no e-mail address can contain it."""
 
 TEMPLATES = Path(__file__).parents[1] / "templates" / "email"
 
@@ -61,6 +65,10 @@ def render_mail(template: str, *, settings: Settings, values: Mapping[str, Any])
 
 def compose(mail: Mail, *, settings: Settings) -> EmailMessage:
     """Return the message as it is handed over, with the one Message-ID that it ever has."""
+    text, html = mail.body_text, mail.body_html
+    if mail.link_id is not None:
+        token = link_token(mail.link_id, settings)
+        text, html = (words.replace(TOKEN_PLACE, token) for words in (text, html))
     message = EmailMessage()
     message["From"] = settings.mail_from
     message["To"] = mail.recipient
@@ -68,8 +76,8 @@ def compose(mail: Mail, *, settings: Settings) -> EmailMessage:
     message["Date"] = format_datetime(mail.created_at)
     message["Message-ID"] = mail.message_id
     message["Auto-Submitted"] = "auto-generated"
-    message.set_content(mail.body_text)
-    message.add_alternative(mail.body_html, subtype="html")
+    message.set_content(text)
+    message.add_alternative(html, subtype="html")
     return message
 
 

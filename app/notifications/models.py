@@ -13,12 +13,14 @@ class Mail(CreatedAt, Base):
     """One message to one recipient about one event, with the one Message-ID that it will have.
 
     ``event_id`` is no foreign key: events are pruned, the row stays as the proof that this
-    recipient was told. Its words are emptied some time after it was sent.
+    recipient was told. Its words are emptied some time after it was sent. Where ``link_id`` says
+    so they have a place for a link's token, which is nowhere but in the message itself.
     """
 
     __tablename__ = "mails"
     __table_args__ = (
         UniqueConstraint("event_id", "recipient"),
+        Index("ix_mails_recipient", "recipient"),
         Index("ix_mails_with_words", "sent_at", postgresql_where=text("body_text <> ''")),
     )
 
@@ -26,6 +28,7 @@ class Mail(CreatedAt, Base):
     event_id: Mapped[UUID]
     recipient: Mapped[str] = mapped_column(Text)
     template: Mapped[str] = mapped_column(Text)
+    link_id: Mapped[UUID | None]
     message_id: Mapped[str] = mapped_column(Text, unique=True)
     subject: Mapped[str] = mapped_column(Text)
     body_text: Mapped[str] = mapped_column(Text)

@@ -1,14 +1,19 @@
 """SQL for messages."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.core.keyset import Order, read_objects
+from app.core.pagination import Slice, Window
 from app.notifications.models import Mail
+
+NEWEST_FIRST = Order(name="mails by id", keys=(Mail.id.expression,), is_descending=True)
 
 
 class RepeatedMail(NamedTuple):
@@ -25,6 +30,7 @@ async def insert_mail(
     event_id: UUID,
     recipient: str,
     template: str,
+    link_id: UUID | None,
     message_id: str,
     subject: str,
     body_text: str,
@@ -37,6 +43,7 @@ async def insert_mail(
             event_id=event_id,
             recipient=recipient,
             template=template,
+            link_id=link_id,
             message_id=message_id,
             subject=subject,
             body_text=body_text,
@@ -77,6 +84,33 @@ async def empty_sent_before(session: AsyncSession, *, before: datetime, limit: i
         .execution_options(synchronize_session=False)
     )
     return len((await session.scalars(statement)).all())
+
+
+async def delete_sent_before(
+    session: AsyncSession, *, templates: Collection[str], before: datetime, limit: int
+) -> int:
+    """Delete messages of some kinds that were sent before a moment; return how many."""
+    old = (
+        select(Mail.id)
+        .where(Mail.sent_at < before, Mail.template.in_(templates))
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    statement = delete(Mail).where(Mail.id.in_(old)).returning(Mail.id)
+    return len((await session.scalars(statement)).all())
+
+
+async def delete_of_recipients(session: AsyncSession, *, emails: Collection[str]) -> None:
+    """Delete every message to some addresses."""
+    await session.execute(delete(Mail).where(Mail.recipient.in_(emails)))
+
+
+async def list_of_recipient(
+    session: AsyncSession, *, recipient: str, window: Window
+) -> Slice[Mail]:
+    """Return the messages to an address, the newest first."""
+    statement = select(Mail).where(Mail.recipient == recipient)
+    return await read_objects(session, statement, order=NEWEST_FIRST, window=window)
 
 
 async def list_repeated(session: AsyncSession, *, limit: int) -> list[RepeatedMail]:

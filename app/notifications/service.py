@@ -1,6 +1,6 @@
 """The outgoing tray: messages are written in the transaction of whoever has something to say."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -9,14 +9,21 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.config import Settings
 from app.core.findings import SHOWN, Finding
+from app.core.pagination import ListQuery, Slice
 from app.jobs.queue import JobKind, Priority, enqueue
 from app.notifications import repository
 from app.notifications.mailer import render_mail, sender_domain
 from app.notifications.models import Mail
+from app.notifications.schemas import MessageRead
+from app.users.account_models import LinkPurpose
+from app.users.links import Notice
 
 SEND_MAIL = JobKind(name="notifications.send_mail", queue="mail", priority=Priority.LOW)
 """The job that hands a message over. A mail server that hangs holds up this queue alone."""
 
+
+PASSING = frozenset({*LinkPurpose, *Notice})
+"""Messages of which it need not be known for ever that they were written: no event repeats them."""
 
 WORDS_KEPT_FOR = timedelta(days=30)
 """How long the words of a message that was sent can still be looked up."""
@@ -30,14 +37,19 @@ async def write_mail(
     template: str,
     values: Mapping[str, Any],
     settings: Settings,
+    link_id: UUID | None = None,
 ) -> None:
-    """Write a message about an event and queue its sending, once per event and recipient."""
+    """Write a message about an event and queue its sending, once per event and recipient.
+
+    With ``link_id``, ``mailer.TOKEN_PLACE`` in its words is where that link's token belongs.
+    """
     rendered = render_mail(template, settings=settings, values=values)
     mail_id = await repository.insert_mail(
         session,
         event_id=event_id,
         recipient=recipient,
         template=template,
+        link_id=link_id,
         message_id=f"<{uuid4().hex}@{sender_domain(settings)}>",
         subject=rendered.subject,
         body_text=rendered.text,
@@ -61,6 +73,32 @@ async def forget_sent_words(session: AsyncSession, *, now: datetime, limit: int)
     """Empty messages that were sent long ago, up to a limit; return how many."""
     before = now - WORDS_KEPT_FOR
     return await repository.empty_sent_before(session, before=before, limit=limit)
+
+
+async def forget_passing_mails(session: AsyncSession, *, now: datetime, limit: int) -> int:
+    """Delete mails of links and notices that were sent long ago, up to a limit; return how many."""
+    before = now - WORDS_KEPT_FOR
+    return await repository.delete_sent_before(
+        session, templates=PASSING, before=before, limit=limit
+    )
+
+
+async def forget_recipients(session: AsyncSession, *, emails: Collection[str]) -> None:
+    """Delete every message to some addresses; those that wait are not sent."""
+    await repository.delete_of_recipients(session, emails=emails)
+
+
+async def list_messages(
+    session: AsyncSession, *, recipient: str, query: ListQuery
+) -> Slice[MessageRead]:
+    """Return the messages to an address, the newest first; old ones have no words any more.
+
+    Raises:
+        CursorError: not a cursor of such a list.
+    """
+    window = query.window(repository.NEWEST_FIRST.name)
+    mails = await repository.list_of_recipient(session, recipient=recipient, window=window)
+    return mails.map(MessageRead.model_validate)
 
 
 async def find_repeated(session: AsyncSession) -> list[Finding]:

@@ -35,6 +35,7 @@ from app.integrations.payments.gateway import (
 )
 from app.jobs.outbox import publish
 from app.orders import repository
+from app.orders.buyers import claim_orders
 from app.orders.errors import (
     CartEmptyError,
     IdempotencyKeyReusedError,
@@ -165,6 +166,7 @@ async def reserve(
     )
     if order is None:
         raise OrderInProgressError(headers={"Retry-After": "1"})
+    await claim_orders(session, user_id=buyer.id)
     payment = ChargeRequest(
         reference=secrets.token_hex(16),
         amount=total,
@@ -305,8 +307,8 @@ async def _confirm(session: AsyncSession, *, order_id: int, now: datetime) -> No
 async def _refuse(
     session: AsyncSession, *, order_id: int, reason: str | None, status: OrderStatus
 ) -> None:
-    buyer_id = await repository.refuse(session, order_id=order_id, status=status)
-    if buyer_id is None:
+    refused = await repository.refuse(session, order_id=order_id, status=status)
+    if refused is None:
         return
     if status is OrderStatus.CANCELLED:
         await publish(session, OrderCancelled(order_id=order_id))
@@ -314,7 +316,9 @@ async def _refuse(
         session, order_id=order_id, status=PaymentStatus.FAILED, failure=reason
     )
     quantities = await repository.quantities(session, order_id=order_id)
-    await cart.put_back(session, owner=CartOwner.account(buyer_id), quantities=quantities)
+    if refused.user_id is not None:
+        owner = CartOwner.account(refused.user_id)
+        await cart.put_back(session, owner=owner, quantities=quantities)
     await stock.release(session, quantities=quantities)
 
 

@@ -46,6 +46,9 @@ class PaymentStatus(StrEnum):
 class Order(CreatedAt, Base):
     """A purchase. ``number`` is what people say on the telephone and gives nothing away.
 
+    One without an account is a guest's, who can be written to at ``email``, or of an account that
+    was deleted, and then without the person: there is no ``email`` either.
+
     The schedule next looks at a pending order after ``settle_after``, which moves on with each of
     its ``settle_attempts``.
     """
@@ -55,13 +58,14 @@ class Order(CreatedAt, Base):
         UniqueConstraint("user_id", "idempotency_key"),
         CheckConstraint("total >= 0", name="total_not_negative"),
         Index("ix_orders_user_newest", "user_id", text("id DESC")),
+        Index("ix_orders_guests", "email", postgresql_where=text("user_id IS NULL")),
         Index("ix_orders_pending", "settle_after", postgresql_where=text("status = 'pending'")),
     )
 
     id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
     number: Mapped[str] = mapped_column(Text, unique=True)
-    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
-    email: Mapped[str] = mapped_column(Text)
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    email: Mapped[str | None] = mapped_column(Text)
     status: Mapped[OrderStatus] = mapped_column(
         text_enum(OrderStatus),
         server_default=OrderStatus.PENDING,

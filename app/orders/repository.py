@@ -5,7 +5,20 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, case, false, func, literal, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    Text,
+    case,
+    cast,
+    exists,
+    false,
+    func,
+    literal,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import joinedload, selectinload
@@ -14,6 +27,7 @@ from app.core.keyset import Order as RowOrder
 from app.core.keyset import read_objects
 from app.core.pagination import Slice, Window
 from app.orders.models import Order, OrderLine, OrderStatus, Payment, PaymentStatus
+from app.users.models import User
 
 PAUSES = {attempts: timedelta(minutes=2**attempts) for attempts in range(3)}
 LONGEST_PAUSE = timedelta(minutes=5)
@@ -52,13 +66,15 @@ async def find_by_key(session: AsyncSession, *, user_id: int, key: str) -> Order
 
 
 async def list_orders(
-    session: AsyncSession, *, user_id: int | None, window: Window
+    session: AsyncSession, *, user_id: int | None, window: Window, with_declined: bool = False
 ) -> Slice[Order]:
     """Return orders, the newest first, of one account or of all.
 
-    Attempts that were declined at once are left out.
+    Attempts that were declined at once are left out, unless they are asked for.
     """
-    statement = _with_lines_and_payment().where(Order.status != OrderStatus.DECLINED)
+    statement = _with_lines_and_payment()
+    if not with_declined:
+        statement = statement.where(Order.status != OrderStatus.DECLINED)
     if user_id is not None:
         statement = statement.where(Order.user_id == user_id)
     return await read_objects(session, statement, order=NEWEST_FIRST, window=window)
@@ -113,15 +129,24 @@ async def confirm(session: AsyncSession, *, order_id: int, now: datetime) -> boo
     return (await session.scalars(statement)).one_or_none() is not None
 
 
-async def refuse(session: AsyncSession, *, order_id: int, status: OrderStatus) -> int | None:
-    """Turn a pending order into a declined or cancelled one; return its buyer if it was pending."""
+class RefusedOrder(NamedTuple):
+    """An order that was pending until now; without an account it is a guest's."""
+
+    user_id: int | None
+
+
+async def refuse(
+    session: AsyncSession, *, order_id: int, status: OrderStatus
+) -> RefusedOrder | None:
+    """Turn a pending order into a declined or cancelled one; ``None`` if it was not pending."""
     statement = (
         update(Order)
         .where(Order.id == order_id, Order.status == OrderStatus.PENDING)
         .values(status=status)
         .returning(Order.user_id)
     )
-    return (await session.scalars(statement)).one_or_none()
+    row = (await session.execute(statement)).one_or_none()
+    return RefusedOrder(*row) if row is not None else None
 
 
 async def set_payment(
@@ -162,6 +187,62 @@ async def claim_overdue(session: AsyncSession, *, now: datetime, limit: int) -> 
         .execution_options(synchronize_session=False)
     )
     return [OverdueOrder(*row) for row in await session.execute(statement)]
+
+
+async def claim_guest_orders(session: AsyncSession, *, user_id: int) -> int:
+    """Give an active account with a proved address the orders that no account has; count them.
+
+    Their idempotency keys were the guest's and could be the account's too.
+    """
+    statement = (
+        update(Order)
+        .where(
+            User.id == user_id,
+            User.is_active,
+            User.email_verified_at.is_not(None),
+            Order.user_id.is_(None),
+            Order.email == User.email,
+        )
+        .values(user_id=user_id, idempotency_key=cast(func.gen_random_uuid(), Text))
+        .returning(Order.id)
+        .execution_options(synchronize_session=False)
+    )
+    return len((await session.scalars(statement)).all())
+
+
+async def has_pending_orders(session: AsyncSession, *, user_id: int) -> bool:
+    """Tell whether an order of the account is pending."""
+    statement = select(
+        exists().where(Order.user_id == user_id, Order.status == OrderStatus.PENDING)
+    )
+    return bool((await session.scalars(statement)).one())
+
+
+async def list_order_emails(session: AsyncSession, *, user_id: int) -> set[str]:
+    """Return the addresses in the account's orders."""
+    statement = select(Order.email).where(Order.user_id == user_id).distinct()
+    return {email for email in await session.scalars(statement) if email is not None}
+
+
+async def forget_buyer(session: AsyncSession, *, user_id: int) -> None:
+    """Take the person out of an account's orders; of the address the country stays."""
+    nowhere = func.jsonb_build_object(
+        *("name", "", "street", "", "postal_code", "", "city", ""),
+        "country",
+        Order.shipping_address["country"],
+    )
+    has_address = func.jsonb_typeof(Order.shipping_address) == "object"
+    await session.execute(
+        update(Order)
+        .where(Order.user_id == user_id)
+        .values(
+            user_id=None,
+            email=None,
+            request_hash=b"",
+            shipping_address=case((has_address, nowhere), else_=Order.shipping_address),
+        )
+        .execution_options(synchronize_session=False)
+    )
 
 
 class OrderAndPayment(NamedTuple):

@@ -6,8 +6,9 @@ from uuid import uuid4
 from fastapi import APIRouter, Header, Path, Request, Response, status
 
 from app.core.clock import Now
-from app.core.deps import AppSettings, CurrentAdmin, CurrentUser, DbSession
+from app.core.deps import AppSettings, CurrentUser, DbSession, OrdersStaff
 from app.core.pagination import ListParams, link_pages
+from app.core.rights import Right, of_its_owner
 from app.core.schemas import Id
 from app.orders import service
 from app.orders.checkout import place_order
@@ -95,6 +96,7 @@ async def list_orders(
 
 
 @router.get("/{order_id}", summary="One of my orders")
+@of_its_owner(or_staff=Right.ORDERS)
 async def read_order(
     session: DbSession, user: CurrentUser, order_id: Annotated[Id, Path()]
 ) -> OrderRead:
@@ -107,7 +109,7 @@ async def list_all_orders(
     request: Request,
     response: Response,
     session: DbSession,
-    _admin: CurrentAdmin,
+    _staff: OrdersStaff,
     query: ListParams,
 ) -> list[OrderRead]:
     """Return the newest orders of everybody; the ``Link`` header leads to older and newer ones."""

@@ -35,6 +35,16 @@ class Address(WriteModel):
     country: Country
 
 
+class OrderAddress(ReadModel):
+    """Where an order went. Of one whose account was deleted only the country is left."""
+
+    name: str
+    street: str
+    postal_code: str
+    city: str
+    country: str
+
+
 PaymentToken = Annotated[Text, Field(min_length=1, max_length=200)]
 """What stands for the card at the gateway."""
 
@@ -92,7 +102,7 @@ class OrderItemRead(ReadModel):
 
 
 class OrderRead(ReadModel):
-    """An order as its buyer sees it."""
+    """An order as its buyer sees it. Without ``email`` it is of an account that was deleted."""
 
     id: int
     number: str
@@ -100,8 +110,8 @@ class OrderRead(ReadModel):
     payment_status: PaymentStatus
     created_at: datetime
     confirmed_at: datetime | None
-    email: str
-    shipping_address: Address | None
+    email: str | None
+    shipping_address: OrderAddress | None
     items: list[OrderItemRead]
     total_price: Decimal
     currency: str
@@ -125,9 +135,35 @@ class OrderRead(ReadModel):
             confirmed_at=order.confirmed_at,
             email=order.email,
             shipping_address=(
-                Address.model_validate(order.shipping_address) if order.shipping_address else None
+                OrderAddress.model_validate(order.shipping_address)
+                if order.shipping_address
+                else None
             ),
             items=[OrderItemRead.from_line(line) for line in lines],
             total_price=order.total,
             currency=order.currency,
         )
+
+
+class PaymentCopy(ReadModel):
+    """The charge of an order, as it is kept."""
+
+    gateway: str
+    reference: str
+    amount: Decimal
+    currency: str
+    status: PaymentStatus
+    failure: str | None
+    created_at: datetime
+
+
+class OrderCopy(OrderRead):
+    """An order with its payment, for who takes away a copy of everything."""
+
+    payment: PaymentCopy
+
+    @classmethod
+    def copy_of(cls, order: Order) -> "OrderCopy":
+        """Read it from the stored order, whose lines and payment were loaded."""
+        read = OrderRead.from_order(order)
+        return cls(**dict(read), payment=PaymentCopy.model_validate(order.payment))

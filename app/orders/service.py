@@ -4,19 +4,20 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.deps import Principal
 from app.core.pagination import ListQuery, Slice
+from app.core.rights import Right
 from app.orders import repository
 from app.orders.errors import OrderNotFoundError
 from app.orders.schemas import OrderRead
 
 
 async def get_order(session: AsyncSession, *, order_id: int, reader: Principal) -> OrderRead:
-    """Return an order to its buyer or to staff.
+    """Return an order to its buyer or to staff with the right ``orders``.
 
     Raises:
         OrderNotFoundError: there is none, or it is somebody else's.
     """
     order = await repository.find_order(session, order_id)
-    if order is None or not (reader.is_admin or order.user_id == reader.id):
+    if order is None or not (reader.may(Right.ORDERS) or order.user_id == reader.id):
         raise OrderNotFoundError
     return OrderRead.from_order(order)
 

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Path, Request, Response, status
 from app.core.clock import Now
 from app.core.deps import CurrentUser, DbSession
 from app.core.pagination import ListParams, link_pages
+from app.core.rights import of_its_owner
 from app.core.schemas import Id
 from app.prebooks import service
 from app.prebooks.schemas import PrebookCreate, PrebookRead
@@ -40,6 +41,7 @@ async def create_prebook(
 
 
 @router.delete("/{prebook_id}", status_code=status.HTTP_204_NO_CONTENT, summary="Stop waiting")
+@of_its_owner()
 async def cancel_prebook(
     session: DbSession, user: CurrentUser, prebook_id: Annotated[Id, Path()], now: Now
 ) -> None:

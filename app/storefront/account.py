@@ -1,23 +1,22 @@
 """Signing up, in and out."""
 
-from datetime import timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import RedirectResponse, Response
 
-from app.cart.service import merge_guest_cart
-from app.core.clock import Now
 from app.core.csrf import CsrfProtected
-from app.core.deps import AppSettings, DbSession, Principal
+from app.core.deps import AppSettings, DbSession
 from app.core.exceptions import AppError
-from app.storefront.context import CART, Page
+from app.core.rights import open_to_all
+from app.storefront.context import Page
+from app.storefront.entering import AtDoor, enter_or_ask
 from app.storefront.forms import Form, read_form, undone_if_refused
 from app.storefront.templating import render
 from app.users import service, sessions
-from app.users.deps import SESSION, RequestClient, remember_device
+from app.users.deps import SESSION
+from app.users.emails import ask_for_verification
 from app.users.errors import TooManyAttemptsError
-from app.users.limits import Client
 from app.users.schemas import Login, Register
 
 router = APIRouter(dependencies=[CsrfProtected])
@@ -35,6 +34,7 @@ def local_path(address: str) -> str:
 
 
 @router.get("/sign-in")
+@open_to_all
 async def sign_in_page(request: Request, page: Page, next: Next = "/") -> Response:  # noqa: A002
     """The form for signing in; who is signed in already is led on."""
     if page.visitor is not None:
@@ -43,14 +43,8 @@ async def sign_in_page(request: Request, page: Page, next: Next = "/") -> Respon
 
 
 @router.post("/sign-in")
-async def sign_in(
-    request: Request,
-    session: DbSession,
-    page: Page,
-    client: RequestClient,
-    now: Now,
-    settings: AppSettings,
-) -> Response:
+@open_to_all
+async def sign_in(request: Request, session: DbSession, page: Page, door: AtDoor) -> Response:
     """Start a session and take the guest's basket along."""
     form = await read_form(request, Login)
     target = local_path(form.typed.get("next", "/"))
@@ -61,8 +55,8 @@ async def sign_in(
                     session,
                     email=form.data.email,
                     password=form.data.password,
-                    client=client,
-                    now=now,
+                    client=door.client,
+                    now=door.now,
                 )
         except TooManyAttemptsError as error:
             form.refuse(error)
@@ -72,11 +66,12 @@ async def sign_in(
         except AppError as error:
             form.refuse(error)
         else:
-            return await _enter(request, session, page, client, principal, target, now, settings)
+            return await enter_or_ask(door, principal, target)
     return render(request, "sign_in.html", status=422, page=page, form=form, next=target)
 
 
 @router.get("/sign-up")
+@open_to_all
 async def sign_up_page(request: Request, page: Page, next: Next = "/") -> Response:  # noqa: A002
     """The form for making an account; who is signed in already is led on."""
     if page.visitor is not None:
@@ -85,14 +80,8 @@ async def sign_up_page(request: Request, page: Page, next: Next = "/") -> Respon
 
 
 @router.post("/sign-up")
-async def sign_up(
-    request: Request,
-    session: DbSession,
-    page: Page,
-    client: RequestClient,
-    now: Now,
-    settings: AppSettings,
-) -> Response:
+@open_to_all
+async def sign_up(request: Request, session: DbSession, page: Page, door: AtDoor) -> Response:
     """Make an account, start a session, and take the guest's basket along."""
     form = await read_form(request, Register)
     target = local_path(form.typed.get("next", "/"))
@@ -104,8 +93,8 @@ async def sign_up(
                     email=form.data.email,
                     password=form.data.password,
                     full_name=form.data.full_name,
-                    client=client,
-                    now=now,
+                    client=door.client,
+                    now=door.now,
                 )
         except TooManyAttemptsError as error:
             form.refuse(error)
@@ -115,11 +104,13 @@ async def sign_up(
         except AppError as error:
             form.refuse(error)
         else:
-            return await _enter(request, session, page, client, principal, target, now, settings)
+            await ask_for_verification(session, user_id=principal.id, now=door.now)
+            return await enter_or_ask(door, principal, target)
     return render(request, "sign_up.html", status=422, page=page, form=form, next=target)
 
 
 @router.post("/sign-out")
+@open_to_all
 async def sign_out(request: Request, session: DbSession, settings: AppSettings) -> Response:
     """End the session, in the database too."""
     token = SESSION.read(request, settings)
@@ -134,29 +125,4 @@ def _ask_to_wait(response: Response, error: TooManyAttemptsError) -> Response:
     """Say it in the answer's head too, for programs that send forms."""
     response.status_code = error.status
     response.headers.update(error.headers)
-    return response
-
-
-async def _enter(
-    request: Request,
-    session: DbSession,
-    page: Page,
-    client: Client,
-    principal: Principal,
-    target: str,
-    now: Now,
-    settings: AppSettings,
-) -> Response:
-    """Sign the browser in under a new session id, whatever it had before."""
-    old = SESSION.read(request, settings)
-    if old:
-        await sessions.end_session(session, token=old)
-    lifetime = timedelta(days=settings.session_days)
-    token = await sessions.start_session(session, user_id=principal.id, now=now, lifetime=lifetime)
-    response = RedirectResponse(target, 303)
-    SESSION.write(response, token, settings, seconds=int(lifetime.total_seconds()))
-    remember_device(response, client=client, email=principal.email, settings=settings)
-    if page.cart_token:
-        await merge_guest_cart(session, token=page.cart_token, user_id=principal.id)
-        CART.clear(response, settings)
     return response

@@ -13,6 +13,7 @@ from app.books.queries import BookQuery, FacetName
 from app.books.schemas import BookPage, BookRead, FacetValue
 from app.core.deps import DbSession
 from app.core.pagination import PageQuery
+from app.core.rights import open_to_all
 from app.core.schemas import Id
 from app.storefront.context import Page
 from app.storefront.templating import render
@@ -39,6 +40,7 @@ SORTS = {
 
 
 @router.get("/")
+@open_to_all
 async def home(request: Request, session: DbSession, page: Page) -> Response:
     """The front table."""
     shelves = await service.home_shelves(session)
@@ -47,6 +49,7 @@ async def home(request: Request, session: DbSession, page: Page) -> Response:
 
 
 @router.get("/books")
+@open_to_all
 async def browse(
     request: Request, session: DbSession, page: Page, query: Annotated[BookQuery, Query()]
 ) -> Response:
@@ -89,6 +92,7 @@ async def browse(
 
 
 @router.get("/books/{book_id}")
+@open_to_all
 async def book_by_number(
     request: Request, session: DbSession, book_id: Annotated[Id, Path()]
 ) -> Response:
@@ -97,6 +101,7 @@ async def book_by_number(
 
 
 @router.get("/books/{book_id}/{slug}")
+@open_to_all
 async def book(
     request: Request, session: DbSession, page: Page, book_id: Annotated[Id, Path()], slug: str
 ) -> Response:
@@ -108,6 +113,7 @@ async def book(
 
 
 @router.get("/isbn/{isbn}")
+@open_to_all
 async def book_by_isbn(request: Request, session: DbSession, isbn: str) -> Response:
     """Lead to the book with an ISBN, however it is written."""
     return _lead_to(await service.get_book_by_isbn(session, isbn=isbn), request)

@@ -17,6 +17,7 @@ from app.cart.schemas import MAX_QUANTITY, CartItemCreate, CartOwner, CartRead, 
 from app.core.csrf import CsrfProtected
 from app.core.deps import AppSettings, DbSession, ShopMarket
 from app.core.exceptions import NOT_UNDERSTOOD
+from app.core.rights import of_its_owner, open_to_all
 from app.core.schemas import Id, WriteModel
 from app.core.security import new_opaque_token
 from app.storefront.context import CART, Page, PageContext
@@ -43,6 +44,7 @@ async def load_cart(session: DbSession, page: PageContext, currency: str) -> Car
 
 
 @router.get("/cart")
+@open_to_all
 async def show_cart(
     request: Request, session: DbSession, page: Page, settings: AppSettings
 ) -> Response:
@@ -52,6 +54,7 @@ async def show_cart(
 
 
 @router.post("/cart/items")
+@open_to_all
 async def add_to_cart(
     request: Request, session: DbSession, page: Page, settings: AppSettings, market: ShopMarket
 ) -> Response:
@@ -88,6 +91,8 @@ async def add_to_cart(
 
 
 @router.post("/cart/items/{item_id}")
+@open_to_all
+@of_its_owner()
 async def change_item(
     request: Request,
     session: DbSession,

@@ -7,12 +7,14 @@ from fastapi import APIRouter, Path, Query, Request
 from pydantic import Field
 from starlette.responses import RedirectResponse, Response
 
+from app.account.service import find_default
 from app.core.clock import Now
 from app.core.countries import country_names
 from app.core.csrf import CsrfProtected
 from app.core.deps import AppSettings, DbSession
 from app.core.exceptions import AppError
 from app.core.pagination import MAX_CURSOR, ListQuery
+from app.core.rights import Right, of_its_owner
 from app.core.schemas import Id, Text
 from app.integrations.payments.demo import (
     APPROVED_CARD,
@@ -58,13 +60,15 @@ class CheckoutForm(Address):
 
 @router.get("/checkout")
 async def checkout_page(
-    request: Request, session: DbSession, page: Page, _buyer: SignedInVisitor, settings: AppSettings
+    request: Request, session: DbSession, page: Page, buyer: SignedInVisitor, settings: AppSettings
 ) -> Response:
-    """Address and payment for what is in the basket."""
+    """Address and payment for what is in the basket; the default address stands there already."""
     cart = await load_cart(session, page, settings.currency)
     if not cart.items:
         return RedirectResponse("/cart", 303)
-    return await _checkout(request, session, page, settings, Form(), status=200)
+    known = await find_default(session, user_id=buyer.id)
+    typed = known.model_dump(include=set(Address.model_fields)) if known is not None else {}
+    return await _checkout(request, session, page, settings, Form(typed=typed), status=200)
 
 
 @router.post("/checkout")
@@ -121,6 +125,7 @@ async def list_orders(
 
 
 @router.get("/orders/{order_id}")
+@of_its_owner(or_staff=Right.ORDERS)
 async def show_order(
     request: Request,
     session: DbSession,

@@ -39,6 +39,12 @@ async def lead_to_sign_in(request: Request, error: Exception) -> Response:
     return RedirectResponse(f"/sign-in?{urlencode({'next': back})}", 303)
 
 
+async def lead_to_two_step(request: Request, error: Exception) -> Response:
+    """Send a browser to where two-step sign-in is set up."""
+    del request, error
+    return RedirectResponse("/account/two-step", 303)
+
+
 async def error_page(request: Request, status: int, sentence: str) -> Response:
     """Draw the page for an error. ``sentence`` is used where the status alone says too little."""
     if status == 404:  # noqa: PLR2004 (Not Found)

@@ -15,7 +15,9 @@ from app.core.exceptions import AppError
 
 M = TypeVar("M", bound=BaseModel)
 
-SECRET_FIELDS = frozenset({"password", "csrf_token"})
+SECRET_FIELDS = frozenset(
+    {"password", "current_password", "csrf_token", "code", "totp_code", "recovery_code"}
+)
 SENTENCES = {
     "missing": "Please fill this in.",
     "string_too_short": "Please enter at least {min_length} characters.",
@@ -87,8 +89,10 @@ async def read_form(request: Request, model: type[M]) -> Form[M]:
     try:
         form.data = model.model_validate(wanted)
     except ValidationError as error:
-        for problem in error.errors():
-            name = str(problem["loc"][0])
-            form.errors[name] = sentence_for(problem)
         form.message = "Please check the fields marked below."
+        for problem in error.errors():
+            if problem["loc"]:
+                form.errors[str(problem["loc"][0])] = sentence_for(problem)
+            else:  # no one field is to blame
+                form.message = sentence_for(problem)
     return form

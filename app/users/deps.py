@@ -13,6 +13,9 @@ from app.users import devices
 from app.users.errors import SignInRequiredError
 from app.users.limits import Client
 from app.users.sessions import find_principal
+from app.users.two_step.errors import EnrolFirstError
+from app.users.two_step.service import must_enrol
+from app.users.whence import Whence, coarse_network, describe_program
 
 SESSION = Cookie("session")
 """Holds the token of who is signed in."""
@@ -20,13 +23,27 @@ SESSION = Cookie("session")
 DEVICE = Cookie("device")
 """Names the accounts that were signed in to with this browser; it opens none of them."""
 
+ENROLMENT_PATHS = ("/account/two-step", "/sign-out")
+"""Where staff may go before they have set up the second step that the shop asks of them."""
+
 
 async def get_visitor(
     request: Request, session: DbSession, now: Now, settings: AppSettings
 ) -> Principal | None:
-    """Return the account that is signed in with this browser, if any."""
+    """Return the account that is signed in with this browser, if any.
+
+    Raises:
+        EnrolFirstError: it is staff's, the shop asks staff for a second step, and it has none.
+    """
     token = SESSION.read(request, settings)
-    return await find_principal(session, token=token, now=now) if token else None
+    visitor = await find_principal(session, token=token, now=now) if token else None
+    if (
+        visitor is not None
+        and not request.url.path.startswith(ENROLMENT_PATHS)
+        and await must_enrol(session, user=visitor)
+    ):
+        raise EnrolFirstError
+    return visitor
 
 
 Visitor = Annotated[Principal | None, Depends(get_visitor, scope="function")]
@@ -38,6 +55,16 @@ async def get_signed_in_visitor(visitor: Visitor) -> Principal:
         raise SignInRequiredError
     return visitor
 
+
+async def get_whence(request: Request) -> Whence:
+    """Return where the request comes from, as coarsely as it is kept."""
+    return Whence(
+        program=describe_program(request.headers.get("user-agent", "")),
+        network=coarse_network(request.client.host if request.client else ""),
+    )
+
+
+FromWhere = Annotated[Whence, Depends(get_whence)]
 
 SignedInVisitor = Annotated[Principal, Depends(get_signed_in_visitor, scope="function")]
 

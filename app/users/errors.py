@@ -84,3 +84,75 @@ class InvalidEmailError(AppError):
     status: ClassVar[int] = 422
     code: ClassVar[str] = "AUTH_EMAIL_INVALID"
     detail = "This is not an e-mail address."
+
+
+class UserNotFoundError(AppError):
+    """No such account."""
+
+    status: ClassVar[int] = 404
+    code: ClassVar[str] = "USER_NOT_FOUND"
+    detail = "There is no such account."
+
+
+class CannotDeactivateAdminError(AppError):
+    """Admins are closed by nobody."""
+
+    status: ClassVar[int] = 403
+    code: ClassVar[str] = "ADMN_CANNOT_DEACTIVATE_ADMIN"
+    detail = "Cannot deactivate admin accounts"
+
+
+class CannotChangeAdminError(AppError):
+    """Admins have every right, and no other admin takes them."""
+
+    status: ClassVar[int] = 403
+    code: ClassVar[str] = "ADMN_CANNOT_CHANGE_ADMIN"
+    detail = "Admins have every right, and nobody changes them."
+
+
+class LinkInvalidError(AppError):
+    """The mailed link was used, has expired, or never was; which of these is not told."""
+
+    status: ClassVar[int] = 400
+    code: ClassVar[str] = "ACCOUNT_LINK_INVALID"
+    detail = "This link is no longer valid. Please ask for a new one."
+
+
+class WrongPasswordError(AppError):
+    """The account's own password was asked for, and this is not it."""
+
+    status: ClassVar[int] = 403
+    code: ClassVar[str] = "ACCOUNT_PASSWORD_WRONG"
+    detail = "This is not your present password."
+
+
+class SameEmailError(AppError):
+    """The account has this address already."""
+
+    status: ClassVar[int] = 409
+    code: ClassVar[str] = "ACCOUNT_EMAIL_UNCHANGED"
+    detail = "This is your address already."
+
+
+class SessionNotFoundError(AppError):
+    """The account has no such session, or none any more."""
+
+    status: ClassVar[int] = 404
+    code: ClassVar[str] = "ACCOUNT_SESSION_NOT_FOUND"
+    detail = "This session has ended."
+
+
+class LastAdminError(AppError):
+    """Nobody else runs the shop, and nobody could let in another."""
+
+    status: ClassVar[int] = 409
+    code: ClassVar[str] = "ACCOUNT_LAST_ADMIN"
+    detail = "You are the only one who runs the shop. Let somebody else do so first."
+
+
+class PasswordExpectedError(AppError):
+    """The account has a password, which proves more than a link."""
+
+    status: ClassVar[int] = 409
+    code: ClassVar[str] = "ACCOUNT_PASSWORD_EXPECTED"
+    detail = "Please enter your password instead."

@@ -3,16 +3,21 @@
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.clock import utc_now
+from app.db.session import session_scope
 from app.jobs.batches import in_batches
-from app.jobs.queue import periodic
+from app.jobs.queue import job, periodic
 from app.users.limits import forget_old_attempts
+from app.users.links import forget_expired_changes, forget_expired_links
+from app.users.oauth.trips import forget_expired_trips
+from app.users.passwords import FORGOTTEN, send_reset_link
 from app.users.sessions import forget_expired_sessions
 from app.users.tokens import forget_expired_families
+from app.users.two_step import pending
 
 
 @periodic("users.prune", cron="17 3 * * *")
 async def prune_sign_ins() -> None:
-    """Delete page sessions, families of refresh tokens and counts of attempts that are over."""
+    """Delete what has expired: sign-ins, whole and half done, counts, links, changes, trips."""
     now = utc_now()
 
     async def sessions(session: AsyncSession, limit: int) -> int:
@@ -24,6 +29,24 @@ async def prune_sign_ins() -> None:
     async def attempts(session: AsyncSession, limit: int) -> int:
         return await forget_old_attempts(session, now=now, limit=limit)
 
-    await in_batches(sessions)
-    await in_batches(families)
-    await in_batches(attempts)
+    async def links(session: AsyncSession, limit: int) -> int:
+        return await forget_expired_links(session, now=now, limit=limit)
+
+    async def changes(session: AsyncSession, limit: int) -> int:
+        return await forget_expired_changes(session, now=now, limit=limit)
+
+    async def trips(session: AsyncSession, limit: int) -> int:
+        return await forget_expired_trips(session, now=now, limit=limit)
+
+    async def half_way(session: AsyncSession, limit: int) -> int:
+        return await pending.forget_expired(session, now=now, limit=limit)
+
+    for forget in (sessions, families, attempts, links, changes, trips, half_way):
+        await in_batches(forget)
+
+
+@job(FORGOTTEN)
+async def send_reset_link_if_known(*, email: str) -> None:
+    """Look whether the address has an account, and mail the link for a new password if it has."""
+    async with session_scope() as session:
+        await send_reset_link(session, email=email, now=utc_now())

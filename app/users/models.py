@@ -7,15 +7,26 @@ from sqlalchemy import CheckConstraint, DateTime, ForeignKey, Identity, Text, fu
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
+from app.core.rights import Right
 from app.core.security import Role
 from app.db.base import Base, CreatedAt, text_enum
 
+KNOWN_RIGHTS = ", ".join(f"'{right}'" for right in Right)
+
 
 class User(CreatedAt, Base):
-    """An account. ``email`` is stored in lower case; the display name is the reader's choice."""
+    """An account. ``email`` is stored in lower case; the display name is the reader's choice.
+
+    Exactly the accounts that are staff have rights, and at least one: readers have none, and
+    admins need none.
+    """
 
     __tablename__ = "users"
-    __table_args__ = (CheckConstraint("email = lower(email)", name="email_lower"),)
+    __table_args__ = (
+        CheckConstraint("email = lower(email)", name="email_lower"),
+        CheckConstraint(f"rights <@ ARRAY[{KNOWN_RIGHTS}]", name="rights_known"),
+        CheckConstraint("(role = 'staff') = (cardinality(rights) > 0)", name="rights_of_staff"),
+    )
 
     id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
     email: Mapped[str] = mapped_column(Text, unique=True)
@@ -25,15 +36,24 @@ class User(CreatedAt, Base):
         text_enum(Role),
         server_default=Role.USER,
     )
+    rights: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'"))
     is_active: Mapped[bool] = mapped_column(server_default=text("true"))
+    email_verified_at: Mapped[datetime | None]
 
 
 class UserSession(CreatedAt, Base):
-    """A browser that is signed in. The cookie holds the token, the row its SHA-256."""
+    """A browser that is signed in. The cookie holds the token, the row its SHA-256.
+
+    ``id`` is what its reader ends it by. ``last_seen_at`` is moved on now and then only.
+    """
 
     __tablename__ = "user_sessions"
 
     token_hash: Mapped[bytes] = mapped_column(primary_key=True)
+    id: Mapped[UUID] = mapped_column(unique=True, server_default=func.gen_random_uuid())
+    program: Mapped[str] = mapped_column(Text, server_default="")
+    network: Mapped[str] = mapped_column(Text, server_default="")
+    last_seen_at: Mapped[datetime] = mapped_column(server_default=func.now())
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
     expires_at: Mapped[datetime] = mapped_column(index=True)
 
@@ -45,6 +65,8 @@ class TokenFamily(CreatedAt, Base):
 
     id: Mapped[UUID] = mapped_column(primary_key=True, server_default=func.gen_random_uuid())
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    program: Mapped[str] = mapped_column(Text, server_default="")
+    network: Mapped[str] = mapped_column(Text, server_default="")
     expires_at: Mapped[datetime] = mapped_column(index=True)
     revoked_at: Mapped[datetime | None]
 

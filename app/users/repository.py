@@ -2,15 +2,31 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 from uuid import UUID
 
-from sqlalchemy import delete, exists, func, or_, select, tuple_, update
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    delete,
+    exists,
+    func,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.core.keyset import Order, read_objects
+from app.core.pagination import Slice, Window
+from app.core.rights import Right
 from app.core.security import Role
 from app.users.models import AttemptCount, RefreshToken, TokenFamily, User, UserSession
+from app.users.whence import Whence
+
+T = TypeVar("T")
 
 
 class UsedToken(NamedTuple):
@@ -93,24 +109,38 @@ async def set_password(session: AsyncSession, *, email: str, password_hash: str)
 
 
 async def insert_session(
-    session: AsyncSession, *, token_hash: bytes, user_id: int, expires_at: datetime
+    session: AsyncSession,
+    *,
+    token_hash: bytes,
+    user_id: int,
+    expires_at: datetime,
+    seen_at: datetime,
+    whence: Whence,
 ) -> None:
     """Add a page session."""
     await session.execute(
-        insert(UserSession).values(token_hash=token_hash, user_id=user_id, expires_at=expires_at)
+        insert(UserSession).values(
+            token_hash=token_hash,
+            user_id=user_id,
+            expires_at=expires_at,
+            last_seen_at=seen_at,
+            program=whence.program,
+            network=whence.network,
+        )
     )
 
 
 async def find_session_user(
     session: AsyncSession, *, token_hash: bytes, now: datetime
-) -> User | None:
-    """Return the active account of a page session that has not expired."""
+) -> tuple[User, datetime] | None:
+    """Return the active account of a page session that has not expired, and when it was seen."""
     statement = (
-        select(User)
+        select(User, UserSession.last_seen_at)
         .join(UserSession, UserSession.user_id == User.id)
         .where(UserSession.token_hash == token_hash, UserSession.expires_at > now, User.is_active)
     )
-    return (await session.scalars(statement)).one_or_none()
+    row = (await session.execute(statement)).one_or_none()
+    return (row[0], row[1]) if row is not None else None
 
 
 async def delete_session(session: AsyncSession, *, token_hash: bytes) -> None:
@@ -135,12 +165,33 @@ async def delete_expired_sessions(session: AsyncSession, *, now: datetime, limit
     return len((await session.scalars(statement.returning(UserSession.user_id))).all())
 
 
-async def insert_family(session: AsyncSession, *, user_id: int, expires_at: datetime) -> UUID:
+async def insert_family(
+    session: AsyncSession, *, user_id: int, expires_at: datetime, whence: Whence
+) -> UUID:
     """Add a family of refresh tokens and return its id."""
     statement = (
-        insert(TokenFamily).values(user_id=user_id, expires_at=expires_at).returning(TokenFamily.id)
+        insert(TokenFamily)
+        .values(
+            user_id=user_id,
+            expires_at=expires_at,
+            program=whence.program,
+            network=whence.network,
+        )
+        .returning(TokenFamily.id)
     )
     return (await session.scalars(statement)).one()
+
+
+async def is_alive(session: AsyncSession, *, family_id: UUID, now: datetime) -> bool:
+    """Tell whether a family has neither ended nor expired."""
+    statement = select(
+        exists().where(
+            TokenFamily.id == family_id,
+            TokenFamily.revoked_at.is_(None),
+            TokenFamily.expires_at > now,
+        )
+    )
+    return bool((await session.scalars(statement)).one())
 
 
 async def insert_refresh_token(
@@ -211,6 +262,72 @@ async def revoke_family(session: AsyncSession, *, token_hash: bytes, now: dateti
     await session.execute(
         update(TokenFamily)
         .where(TokenFamily.id.in_(family), TokenFamily.revoked_at.is_(None))
+        .values(revoked_at=now)
+        .execution_options(synchronize_session=False)
+    )
+
+
+NEWEST_FIRST = Order(name="users by id", keys=(User.id.expression,), is_descending=True)
+
+
+async def list_users(
+    session: AsyncSession, *, role: Role | None, is_active: bool | None, window: Window
+) -> Slice[User]:
+    """Return accounts, the newest first."""
+    statement = _chosen(select(User), role=role, is_active=is_active)
+    return await read_objects(session, statement, order=NEWEST_FIRST, window=window)
+
+
+async def count_users(session: AsyncSession, *, role: Role | None, is_active: bool | None) -> int:
+    """Return how many accounts there are."""
+    statement = _chosen(select(func.count()).select_from(User), role=role, is_active=is_active)
+    return (await session.scalars(statement)).one()
+
+
+def _chosen(statement: Select[T], *, role: Role | None, is_active: bool | None) -> Select[T]:
+    if role is not None:
+        statement = statement.where(User.role == role)
+    if is_active is not None:
+        statement = statement.where(User.is_active.is_(is_active))
+    return statement
+
+
+async def hold_user(session: AsyncSession, condition: ColumnElement[bool]) -> User | None:
+    """Return an account as it is now; until the transaction ends nobody else changes it."""
+    statement = (
+        select(User)
+        .where(condition)
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
+    )
+    return (await session.scalars(statement)).one_or_none()
+
+
+async def set_active(session: AsyncSession, *, user_id: int, is_active: bool) -> None:
+    """Close an account, or open it."""
+    await session.execute(
+        update(User)
+        .where(User.id == user_id)
+        .values(is_active=is_active)
+        .execution_options(synchronize_session=False)
+    )
+
+
+async def set_rights(session: AsyncSession, *, user_id: int, rights: Sequence[Right]) -> None:
+    """Make an account that is no admin's staff with these rights, or a reader's."""
+    await session.execute(
+        update(User)
+        .where(User.id == user_id, User.role != Role.ADMIN)
+        .values(rights=rights, role=Role.STAFF if rights else Role.USER)
+        .execution_options(synchronize_session=False)
+    )
+
+
+async def revoke_families(session: AsyncSession, *, user_id: int, now: datetime) -> None:
+    """End every family of an account; one that has ended keeps its moment."""
+    await session.execute(
+        update(TokenFamily)
+        .where(TokenFamily.user_id == user_id, TokenFamily.revoked_at.is_(None))
         .values(revoked_at=now)
         .execution_options(synchronize_session=False)
     )

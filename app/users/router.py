@@ -4,14 +4,19 @@ from fastapi import APIRouter, Response, status
 
 from app.core.clock import Now
 from app.core.deps import AppSettings, DbSession
-from app.users import service, tokens
-from app.users.deps import RequestClient, remember_device
+from app.core.rights import open_to_all
+from app.users import emails, service, tokens
+from app.users.deps import FromWhere, RequestClient, remember_device
 from app.users.schemas import Login, Refresh, Register, TokenPair
+from app.users.two_step import service as two_step
 
 router = APIRouter(prefix="/auth", tags=["auth"])
 
 TOO_MANY_ATTEMPTS = {
-    "description": "AUTH_TOO_MANY_ATTEMPTS: `Retry-After` says in how many seconds to try again",
+    "description": (
+        "AUTH_TOO_MANY_ATTEMPTS, or AUTH_SECOND_FACTOR_LIMIT for codes: `Retry-After` says in how "
+        "many seconds to try again"
+    ),
     "headers": {"Retry-After": {"schema": {"type": "integer"}}},
 }
 
@@ -25,6 +30,7 @@ TOO_MANY_ATTEMPTS = {
         429: TOO_MANY_ATTEMPTS,
     },
 )
+@open_to_all
 async def register(
     response: Response,
     session: DbSession,
@@ -32,8 +38,9 @@ async def register(
     client: RequestClient,
     now: Now,
     settings: AppSettings,
+    whence: FromWhere,
 ) -> TokenPair:
-    """Open an account and sign in to it."""
+    """Open an account and sign in to it. A link to prove the address is mailed to it."""
     user = await service.register(
         session,
         email=account.email,
@@ -43,8 +50,9 @@ async def register(
         now=now,
     )
     remember_device(response, client=client, email=user.email, settings=settings)
+    await emails.ask_for_verification(session, user_id=user.id, now=now)
     return await tokens.start_family(
-        session, user_id=user.id, role=user.role, now=now, settings=settings
+        session, user_id=user.id, role=user.role, now=now, settings=settings, whence=whence
     )
 
 
@@ -52,11 +60,18 @@ async def register(
     "/login",
     summary="Sign in",
     responses={
-        401: {"description": "AUTH_INVALID_CREDENTIALS: no such account, or not its password"},
+        401: {
+            "description": (
+                "AUTH_INVALID_CREDENTIALS: no such account, or not its password; "
+                "AUTH_SECOND_FACTOR_REQUIRED: both are right, and two-step sign-in is on, so "
+                "repeat this with totp_code or recovery_code; AUTH_SECOND_FACTOR_INVALID"
+            )
+        },
         403: {"description": "AUTH_ACCOUNT_DEACTIVATED: the shop has closed the account"},
         429: TOO_MANY_ATTEMPTS,
     },
 )
+@open_to_all
 async def login(
     response: Response,
     session: DbSession,
@@ -64,6 +79,7 @@ async def login(
     client: RequestClient,
     now: Now,
     settings: AppSettings,
+    whence: FromWhere,
 ) -> TokenPair:
     """Prove who you are and get the two tokens.
 
@@ -73,9 +89,17 @@ async def login(
     user = await service.check_credentials(
         session, email=proof.email, password=proof.password, client=client, now=now
     )
+    await two_step.require(
+        session,
+        user_id=user.id,
+        totp_code=proof.totp_code,
+        recovery_code=proof.recovery_code,
+        now=now,
+        settings=settings,
+    )
     remember_device(response, client=client, email=user.email, settings=settings)
     return await tokens.start_family(
-        session, user_id=user.id, role=user.role, now=now, settings=settings
+        session, user_id=user.id, role=user.role, now=now, settings=settings, whence=whence
     )
 
 
@@ -92,6 +116,7 @@ async def login(
         }
     },
 )
+@open_to_all
 async def refresh(
     session: DbSession, exchange: Refresh, now: Now, settings: AppSettings
 ) -> TokenPair:
@@ -107,6 +132,7 @@ async def refresh(
 
 
 @router.post("/logout", status_code=status.HTTP_204_NO_CONTENT, summary="Sign out")
+@open_to_all
 async def logout(session: DbSession, ended: Refresh, now: Now) -> None:
     """End every refresh token that came of the same sign-in. It can be repeated."""
     await tokens.end_family(session, refresh_token=ended.refresh_token, now=now)

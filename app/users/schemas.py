@@ -1,11 +1,23 @@
 """What clients send and are told about accounts."""
 
-from typing import Annotated, Literal
+from datetime import datetime
+from typing import Annotated, Any, Literal, Self
 
 from email_validator import EmailNotValidError, validate_email
-from pydantic import AfterValidator, Field, StringConstraints, ValidationInfo, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    Field,
+    StringConstraints,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
+from app.core.pagination import MAX_OFFSET, MAX_SIZE, CursorText, PageQuery, Window
+from app.core.rights import Right
 from app.core.schemas import (
     EmptyAsNone,
     OneLine,
@@ -14,12 +26,13 @@ from app.core.schemas import (
     WriteModel,
     refuse_control_characters,
 )
-from app.core.security import MAX_PASSWORD_CHARACTERS
+from app.core.security import MAX_PASSWORD_CHARACTERS, Role
 from app.users.guessable import refuse_address, refuse_common
 
 MAX_EMAIL_CHARACTERS = 254
 MAX_NAME_CHARACTERS = 120
 MAX_TOKEN_CHARACTERS = 512
+MAX_RECOVERY_CODE_CHARACTERS = 64
 MIN_PASSWORD_CHARACTERS = 8
 
 
@@ -44,6 +57,11 @@ def normalize_email(address: str) -> str:
             "servers deliver to others.",
         )
     return spelled.lower()
+
+
+def leave_out_blanks(value: Any) -> Any:
+    """Return a text without its blanks."""
+    return value.replace(" ", "") if isinstance(value, str) else value
 
 
 Email = Annotated[
@@ -74,6 +92,20 @@ FullName = Annotated[OneLine, Field(max_length=MAX_NAME_CHARACTERS, examples=["A
 
 RefreshTokenText = Annotated[Text, Field(max_length=MAX_TOKEN_CHARACTERS, repr=False)]
 
+TotpCode = Annotated[
+    str,
+    BeforeValidator(leave_out_blanks),
+    StringConstraints(pattern=r"^[0-9]{6}$"),
+    Field(examples=["287082"]),
+]
+"""The six digits that an authenticator app shows; some show them with a blank in the middle."""
+
+RecoveryCodeText = Annotated[
+    Text,
+    Field(max_length=MAX_RECOVERY_CODE_CHARACTERS, examples=["abcd-efgh-ijkl-mnop"]),
+]
+"""A recovery code, as it was typed."""
+
 
 class Register(WriteModel):
     """A new account. Without ``full_name`` the reader stays anonymous to others."""
@@ -89,10 +121,12 @@ class Register(WriteModel):
 
 
 class Login(WriteModel):
-    """The proof of an account."""
+    """The proof of an account; a code as well, of either kind, where two-step sign-in is on."""
 
     email: Email
     password: Password
+    totp_code: TotpCode | None = Field(default=None, repr=False)
+    recovery_code: RecoveryCodeText | None = Field(default=None, repr=False)
 
 
 class Refresh(WriteModel):
@@ -107,3 +141,66 @@ class TokenPair(ReadModel):
     access_token: str = Field(repr=False)
     refresh_token: str = Field(repr=False)
     token_type: Literal["bearer"] = "bearer"  # noqa: S105 (the name of a scheme)
+
+
+class UserRead(ReadModel):
+    """An account, as the staff who look after it see it."""
+
+    id: int
+    email: str
+    full_name: str | None
+    role: Role
+    rights: Annotated[list[Right], Field(description="Of staff; an admin has all of them.")]
+    is_active: bool
+    created_at: datetime
+
+
+class UserQuery(BaseModel):
+    """Which accounts, and which page of them: by its number, or by a cursor."""
+
+    page: Annotated[int, Field(ge=1, le=MAX_OFFSET + 1)] = 1
+    per_page: Annotated[int, Field(ge=1, le=MAX_SIZE)] = 20
+    cursor: CursorText = None
+    role: Annotated[Role | None, EmptyAsNone] = None
+    is_active: Annotated[bool | None, EmptyAsNone] = None
+
+    @model_validator(mode="after")
+    def _refuse_depth(self) -> Self:
+        self._numbered()
+        return self
+
+    def window(self, order: str) -> Window:
+        """Return the rows that are asked for of a list in the named order.
+
+        Raises:
+            CursorError: the cursor is not of that order, or a page is numbered beside it.
+        """
+        return self._numbered().window(order)
+
+    def _numbered(self) -> PageQuery:
+        return PageQuery(page=self.page, size=self.per_page, cursor=self.cursor)
+
+
+class UserPage(BaseModel):
+    """One page of accounts. ``total_count`` counts all, over all pages."""
+
+    items: list[UserRead]
+    total_count: int
+    page: int
+    per_page: int
+    total_pages: int
+    next_cursor: Annotated[
+        str | None, Field(description="`cursor` of the page behind this one, if there is one.")
+    ] = None
+    previous_cursor: Annotated[
+        str | None, Field(description="`cursor` of the page before this one, if there is one.")
+    ] = None
+
+
+class RightsUpdate(WriteModel):
+    """All that somebody may do; nothing makes a reader of them."""
+
+    rights: Annotated[
+        list[Right],
+        Field(max_length=len(Right), examples=[["catalogue", "reviews"]]),
+    ]

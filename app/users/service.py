@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.config import get_settings
 from app.core.deps import Principal
+from app.core.rights import Right
 from app.core.security import (
     Role,
     TokenInvalidError,
@@ -19,7 +20,7 @@ from app.core.security import (
     verify_password,
 )
 from app.db.session import transactional
-from app.users import devices, limits, repository
+from app.users import devices, limits, links, repository
 from app.users.errors import (
     AccountDeactivatedError,
     EmailConflictError,
@@ -140,6 +141,8 @@ async def check_credentials(
     if not user.is_active:
         raise AccountDeactivatedError
     await limits.give_back(session, spent)
+    if user.email_verified_at is not None:
+        await links.announce_proof(session, user_id=user.id)
     return to_principal(user)
 
 
@@ -147,7 +150,7 @@ async def authenticate(session: AsyncSession, *, token: str, now: datetime) -> P
     """Return the account behind an access token, with the rights that it has now.
 
     Raises:
-        TokenInvalidError: the token is wrong or expired, or its account is gone.
+        TokenInvalidError: the token is wrong or expired, its account is gone, or its sign-in ended.
         AccountDeactivatedError: the account is closed.
     """
     claims = decode_access_token(token, now=now, settings=get_settings())
@@ -156,6 +159,10 @@ async def authenticate(session: AsyncSession, *, token: str, now: datetime) -> P
         raise TokenInvalidError
     if not user.is_active:
         raise AccountDeactivatedError
+    if claims.family_id is not None and not await repository.is_alive(
+        session, family_id=claims.family_id, now=now
+    ):
+        raise TokenInvalidError
     return to_principal(user)
 
 
@@ -166,6 +173,7 @@ def to_principal(user: User) -> Principal:
         email=user.email,
         display_name=user.full_name or ANONYMOUS_NAME,
         role=user.role,
+        rights=frozenset(map(Right, user.rights)),
     )
 
 
@@ -173,6 +181,11 @@ def to_principal(user: User) -> Principal:
 async def read_user(session: AsyncSession, *, email: str) -> User | None:
     """Return the account of an address, and give the connection back."""
     return await repository.find_user_by_email(session, email=email)
+
+
+@transactional
+async def release_connection(_session: AsyncSession) -> None:
+    """End the transaction that the request has open, if any."""
 
 
 async def _create(

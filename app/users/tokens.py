@@ -22,17 +22,27 @@ from app.users.errors import (
     UserInactiveError,
 )
 from app.users.schemas import TokenPair
+from app.users.whence import NOWHERE, Whence
 
 GRACE = timedelta(seconds=10)
 """How long after its use a token may come back unsuspected: two tabs that raced."""
 
 
 async def start_family(
-    session: AsyncSession, *, user_id: int, role: Role, now: datetime, settings: Settings
+    session: AsyncSession,
+    *,
+    user_id: int,
+    role: Role,
+    now: datetime,
+    settings: Settings,
+    whence: Whence = NOWHERE,
 ) -> TokenPair:
     """Sign a program in. However often it refreshes, ``refresh_token_days`` later it must again."""
     family_id = await repository.insert_family(
-        session, user_id=user_id, expires_at=now + timedelta(days=settings.refresh_token_days)
+        session,
+        user_id=user_id,
+        expires_at=now + timedelta(days=settings.refresh_token_days),
+        whence=whence,
     )
     return await _issue(
         session, family_id=family_id, user_id=user_id, role=role, now=now, settings=settings
@@ -109,5 +119,7 @@ async def _issue(
     await repository.insert_refresh_token(
         session, token_hash=hash_token(refresh_token), family_id=family_id
     )
-    access_token = encode_access_token(user_id=user_id, role=role, now=now, settings=settings)
+    access_token = encode_access_token(
+        user_id=user_id, role=role, now=now, settings=settings, family_id=family_id
+    )
     return TokenPair(access_token=access_token, refresh_token=refresh_token)

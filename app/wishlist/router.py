@@ -6,6 +6,7 @@ from fastapi import APIRouter, Path, Request, Response, status
 
 from app.core.deps import CurrentUser, DbSession
 from app.core.pagination import ListParams, link_pages
+from app.core.rights import of_its_owner
 from app.core.schemas import Id
 from app.wishlist import service
 from app.wishlist.schemas import WishlistItemCreate, WishlistItemRead
@@ -38,6 +39,7 @@ async def create_item(
 @router.delete(
     "/{book_id}", status_code=status.HTTP_204_NO_CONTENT, summary="Take a book off the list"
 )
+@of_its_owner()
 async def delete_item(
     session: DbSession, user: CurrentUser, book_id: Annotated[Id, Path()]
 ) -> None:

@@ -30,3 +30,12 @@ class WishlistItemRead(ReadModel):
     book_id: int
     added_at: datetime
     book: WishlistBook
+
+
+class WishRead(ReadModel):
+    """A book that was wished for, whether it is still sold or not."""
+
+    book_id: int
+    title: str
+    author: str
+    added_at: datetime

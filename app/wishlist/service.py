@@ -5,12 +5,12 @@ from dataclasses import replace
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.books.errors import BookNotFoundError
-from app.books.service import Offer, get_offers
+from app.books.service import Offer, get_offers, get_titles
 from app.core.pagination import ListQuery, Slice
 from app.wishlist import repository
 from app.wishlist.errors import WishlistItemDuplicateError, WishlistItemNotFoundError
 from app.wishlist.models import WishlistItem
-from app.wishlist.schemas import WishlistBook, WishlistItemRead
+from app.wishlist.schemas import WishlistBook, WishlistItemRead, WishRead
 
 
 async def list_items(
@@ -26,6 +26,25 @@ async def list_items(
     offers = await get_offers(session, book_ids={item.book_id for item in items.rows})
     sold = [item for item in items.rows if item.book_id in offers]
     return replace(items, rows=sold).map(lambda item: _read(item, offers[item.book_id]))
+
+
+async def list_wishes(session: AsyncSession, *, user_id: int, query: ListQuery) -> Slice[WishRead]:
+    """Return all wishes, also for books that are no longer sold, the newest first.
+
+    Raises:
+        CursorError: not a cursor of a wish list.
+    """
+    window = query.window(repository.NEWEST_FIRST.name)
+    items = await repository.list_items(session, user_id=user_id, window=window)
+    titles = await get_titles(session, book_ids={item.book_id for item in items.rows})
+    return items.map(
+        lambda item: WishRead(
+            book_id=item.book_id,
+            title=titles[item.book_id][0],
+            author=titles[item.book_id][1],
+            added_at=item.created_at,
+        )
+    )
 
 
 async def add_item(session: AsyncSession, *, user_id: int, book_id: int) -> WishlistItemRead:

@@ -20,6 +20,7 @@ from app.core import security
 from app.core.clock import request_time
 from app.main import app
 from app.users.models import AttemptCount, User
+from app.users.oauth.models import OAuthTrip
 
 PARALLEL = 32
 
@@ -77,6 +78,7 @@ async def connections(test_engine: AsyncEngine) -> AsyncIterator[async_sessionma
     async with sessions() as session, session.begin():
         await session.execute(delete(User))
         await session.execute(delete(AttemptCount))
+        await session.execute(delete(OAuthTrip))
     await engine.dispose()
 
 

@@ -9,6 +9,7 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from starlette.datastructures import UploadFile
 from starlette.responses import StreamingResponse
 
+from app.audit.deps import AuditTrail
 from app.books.deps import Storage
 from app.books.imports import service
 from app.books.imports.files import CHUNK_BYTES, keep_file
@@ -21,7 +22,7 @@ from app.books.imports.schemas import (
 )
 from app.books.imports.watching import Watch
 from app.core.clock import Now
-from app.core.deps import CurrentAdmin, DbSession
+from app.core.deps import CatalogueStaff, DbSession
 from app.core.pagination import Page, PageParams
 from app.core.schemas import Id
 from app.core.spreadsheets import SheetWriter
@@ -37,7 +38,7 @@ RETRY_MILLISECONDS = 2000
 Responses = dict[int | str, dict[str, Any]]
 STAFF_ONLY: Responses = {
     401: {"description": "AUTH_TOKEN_INVALID, AUTH_TOKEN_EXPIRED: not signed in"},
-    403: {"description": "AUTH_FORBIDDEN: not staff"},
+    403: {"description": "AUTH_FORBIDDEN: not staff with the right `catalogue`"},
 }
 MISSING: Responses = {404: {"description": "IMPORT_NOT_FOUND: no such import"}}
 REFUSED: Responses = {
@@ -69,7 +70,7 @@ ImportId = Annotated[Id, Path()]
 watch = Watch()
 
 
-async def refuse_missing(session: DbSession, _admin: CurrentAdmin, import_id: ImportId) -> None:
+async def refuse_missing(session: DbSession, _staff: CatalogueStaff, import_id: ImportId) -> None:
     """Let only staff pass who name an import that exists, before anything is sent."""
     await service.get_import(session, import_id=import_id)
 
@@ -88,7 +89,8 @@ async def upload_import(
     request: Request,
     response: Response,
     session: DbSession,
-    admin: CurrentAdmin,
+    staff: CatalogueStaff,
+    trail: AuditTrail,
     storage: Storage,
     wishes: Annotated[ImportRequest, Query()],
 ) -> ImportRead:
@@ -111,9 +113,19 @@ async def upload_import(
         kind=wishes.kind or kept.kind,
         file_name=wishes.file_name or name[:MAX_NAME_CHARACTERS],
         options=wishes.options(),
-        requested_by=admin.email,
+        requested_by=staff.email,
         storage_key=kept.key,
         bytes_total=kept.size,
+    )
+    await trail.record(
+        "import.request",
+        found.id,
+        after={
+            "file_name": found.file_name,
+            "kind": found.kind,
+            "bytes": found.bytes_total,
+            "options": wishes.options(),
+        },
     )
     response.headers["Location"] = f"{UPLOAD_PATH}/{found.id}"
     return found
@@ -121,14 +133,16 @@ async def upload_import(
 
 @router.get("", summary="All imports", responses=STAFF_ONLY)
 async def list_imports(
-    session: DbSession, _admin: CurrentAdmin, query: PageParams
+    session: DbSession, _staff: CatalogueStaff, query: PageParams
 ) -> Page[ImportRead]:
     """Return a page of imports, the newest first; those of the command line are among them."""
     return await service.list_imports(session, query=query)
 
 
 @router.get("/{import_id}", summary="An import", responses=STAFF_ONLY | MISSING)
-async def read_import(session: DbSession, _admin: CurrentAdmin, import_id: ImportId) -> ImportRead:
+async def read_import(
+    session: DbSession, _staff: CatalogueStaff, import_id: ImportId
+) -> ImportRead:
     """Return where an import stands, how fast it goes, and what became of its records so far."""
     return await service.get_import(session, import_id=import_id)
 
@@ -165,7 +179,7 @@ async def follow_import(
 )
 async def read_report(
     session: DbSession,
-    _admin: CurrentAdmin,
+    _staff: CatalogueStaff,
     import_id: ImportId,
     query: Annotated[EntryQuery, Query()],
 ) -> Page[EntryRead]:
@@ -199,10 +213,12 @@ async def download_report(import_id: ImportId) -> StreamingResponse:
     responses=STAFF_ONLY | MISSING | {409: {"description": "IMPORT_OVER: it has ended already"}},
 )
 async def cancel_import(
-    session: DbSession, _admin: CurrentAdmin, import_id: ImportId, now: Now
+    session: DbSession, _staff: CatalogueStaff, trail: AuditTrail, import_id: ImportId, now: Now
 ) -> ImportRead:
     """Stop an import after the batch in hand; what has landed stays."""
-    return await service.cancel_import(session, import_id=import_id, now=now)
+    cancelled = await service.cancel_import(session, import_id=import_id, now=now)
+    await trail.record("import.cancel", import_id, after=service.summary(cancelled))
+    return cancelled
 
 
 async def _report_lines(import_id: int) -> AsyncIterator[str]:

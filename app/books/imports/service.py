@@ -14,6 +14,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.audit.service import Actor, record
 from app.books.importers.batches import Lines
 from app.books.importers.journal import REFUSED, Entry
 from app.books.importers.report import (
@@ -197,6 +198,19 @@ async def finish(
     if status is ImportStatus.FINISHED and found.bytes_total is not None:
         found.bytes_read = found.bytes_total
     await _end(session, found, status=status, reason=reason, now=now)
+    await record(
+        session,
+        actor=Actor(name=found.requested_by),
+        action="import.end",
+        thing_id=found.id,
+        after=summary(as_read(found)),
+    )
+
+
+def summary(found: ImportRead) -> dict[str, Any]:
+    """Return what became of an import, in a few words and numbers."""
+    facts = ("file_name", "kind", "status", "reason", "is_cancelling", "records", *COUNTED)
+    return {name: getattr(found, name) for name in facts}
 
 
 async def cancel_import(session: AsyncSession, *, import_id: int, now: datetime) -> ImportRead:
@@ -376,7 +390,7 @@ def _number(found: Import, entries: Sequence[Entry]) -> list[ImportEntry]:
     reasons = found.refused + found.noted
     plain = found.records - reasons
     kept = []
-    for record, entry in enumerate(entries, start=found.records + 1):
+    for number, entry in enumerate(entries, start=found.records + 1):
         if entry.reason is None:
             plain += 1
         else:
@@ -385,7 +399,7 @@ def _number(found: Import, entries: Sequence[Entry]) -> list[ImportEntry]:
             kept.append(
                 ImportEntry(
                     import_id=found.id,
-                    record=record,
+                    record=number,
                     line=entry.line,
                     outcome=str(entry.outcome),
                     reference=storable(entry.reference),

@@ -9,6 +9,7 @@ from app.books.repository.books import (
     list_editions,
     list_offers,
     list_titles,
+    lock_book,
     restore_book,
     update_book,
 )
@@ -80,6 +81,7 @@ __all__ = [
     "list_summaries",
     "list_titles",
     "list_unbalanced_stock",
+    "lock_book",
     "matches",
     "move_copies",
     "order_by",

@@ -143,6 +143,20 @@ async def insert_book(
     return work_id, book_id
 
 
+async def lock_book(session: AsyncSession, book_id: int) -> None:
+    """Keep a book, its work and its copies as they are until the transaction ends.
+
+    What only refers to them, such as an order's line, need not wait.
+    """
+    await session.execute(
+        select(Book.id)
+        .join(Work)
+        .join(Stock)
+        .where(Book.id == book_id)
+        .with_for_update(key_share=True)
+    )
+
+
 async def restore_book(session: AsyncSession, *, isbn: str) -> int | None:
     """Sell the deleted book with this ISBN again; return its id, if there is one."""
     statement = (

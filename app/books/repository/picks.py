@@ -44,9 +44,14 @@ async def count_picks(session: AsyncSession) -> int:
     return (await session.scalars(select(func.count()).select_from(StaffPick).where(sold))).one()
 
 
-async def find_pick(session: AsyncSession, *, work_id: int) -> AnyRow | None:
+async def find_pick(
+    session: AsyncSession, *, work_id: int, for_update: bool = False
+) -> AnyRow | None:
     """Return a pick, whether an edition of its work is sold or not."""
-    return (await session.execute(select(*PICK).where(StaffPick.work_id == work_id))).one_or_none()
+    statement = select(*PICK).where(StaffPick.work_id == work_id)
+    if for_update:
+        statement = statement.with_for_update(of=StaffPick)
+    return (await session.execute(statement)).one_or_none()
 
 
 async def set_pick(

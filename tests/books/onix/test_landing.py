@@ -1,6 +1,8 @@
 """Feeds land in the catalogue: once, whole, in the order in which they were sent."""
 
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -23,7 +25,7 @@ from app.books.importers.onix.landing import (
 )
 from app.books.importers.report import OWN_PRICE, ImportReport
 from app.books.importers.run import import_onix
-from app.books.models import Book
+from app.books.models import Book, Work
 from app.db.session import session_scope
 from tests.books.onix.messages import FILES, ROOT_30
 from tests.books.rows import query, row_versions
@@ -458,23 +460,45 @@ async def test_the_oldest_edition_speaks_for_the_work_and_others_fill_its_gaps()
     ]
 
 
+@contextmanager
+def loads_of(kind: type[Any]) -> Iterator[list[Any]]:
+    """Collect the entities of a kind that are read meanwhile."""
+    loaded: list[Any] = []
+
+    def note(entity: Any, _context: object) -> None:
+        loaded.append(entity)
+
+    event.listen(kind, "load", note)
+    yield loaded
+    event.remove(kind, "load", note)
+
+
+def isbns(count: int) -> list[str]:
+    numbers = [f"978{number:09}" for number in range(1, count + 1)]
+    return [f"{number}{ean.calc_check_digit(number)}" for number in numbers]
+
+
 async def test_a_classic_with_many_editions_costs_no_more_than_another_book() -> None:
-    numbers = [f"978{number:09}" for number in range(1, 41)]
-    isbns = [f"{number}{ean.calc_check_digit(number)}" for number in numbers]
-    await land(*(product(reference=number, isbn=number) for number in isbns[:-1]))
-    loaded: list[Book] = []
-
-    def note(book: Book, _context: object) -> None:
-        loaded.append(book)
-
-    event.listen(Book, "load", note)
-    try:
-        report = await land(product(reference=isbns[-1], isbn=isbns[-1], form="BB"))
-    finally:
-        event.remove(Book, "load", note)
+    *known, new = isbns(40)
+    await land(*(product(reference=number, isbn=number) for number in known))
+    with loads_of(Book) as loaded:
+        report = await land(product(reference=new, isbn=new, form="BB"))
     assert counts(report) == (1, 0, 0, 0, 0, 0)
-    assert [book.isbn for book in loaded] == isbns[:1]
+    assert [book.isbn for book in loaded] == known[:1]
     assert await query("SELECT count(*), count(DISTINCT work_id) FROM books") == [(40, 1)]
+
+
+async def test_calendars_and_namesakes_by_others_cost_a_new_book_nothing() -> None:
+    *known, by_another, new = isbns(42)
+    await land(
+        *(product(reference=number, isbn=number, form="PC") for number in known),
+        product(reference="other", isbn=by_another, about=title("Emma") + author("Somebody Else")),
+    )
+    with loads_of(Work) as loaded:
+        report = await land(product(reference=new, isbn=new))
+    assert counts(report) == (1, 0, 0, 0, 0, 0)
+    assert loaded == []
+    assert await query("SELECT count(*), count(DISTINCT work_id) FROM books") == [(42, 42)]
 
 
 async def test_people_subjects_and_series_that_are_gone_go() -> None:

@@ -21,6 +21,7 @@ from sqlalchemy.orm import InstrumentedAttribute, joinedload, selectinload
 from sqlalchemy.orm.strategy_options import _AbstractLoad
 
 from app.books import repository
+from app.books.codes import BookFormat
 from app.books.importers.landing_repository import fold
 from app.books.importers.onix.facts import Facts
 from app.books.importers.onix.product import OnixProduct
@@ -41,6 +42,18 @@ from app.books.models import (
 AnyText: TypeAlias = InstrumentedAttribute[str] | InstrumentedAttribute[str | None]
 WorkKey: TypeAlias = tuple[str, str]
 """Title and first author as the search compares them."""
+
+TEXT_FORMATS = {
+    BookFormat.HARDBACK,
+    BookFormat.PAPERBACK,
+    BookFormat.MASS_MARKET,
+    BookFormat.BOARD_BOOK,
+    BookFormat.SPIRAL_BOUND,
+    BookFormat.EBOOK,
+    BookFormat.AUDIOBOOK,
+    BookFormat.OTHER,
+}
+"""Formats of one text: a calendar or a game with a book's title is not an edition of it."""
 
 
 @dataclass
@@ -189,6 +202,7 @@ async def _load_works(
         .where(
             among(Work.folded_title, {shelf.folded[title] for title in titles}),
             _first_author_is_among({shelf.folded[name] for name in names}),
+            _is_text(),
         )
         .order_by(Work.id)
         .options(*_whole_work())
@@ -213,6 +227,15 @@ def _first_author_is_among(folded_names: Iterable[str]) -> ColumnElement[bool]:
         Contribution.contributor_id == Contributor.id,
         func.search_fold(Contributor.name) == any_(cast(sorted(folded_names), ARRAY(Text))),
     )
+
+
+def _is_text() -> ColumnElement[bool]:
+    """Return the condition that a work's oldest edition is one of a text.
+
+    It spares loading all the calendars of a name: each year's is a work of its own.
+    """
+    first = select(Book.format).where(Book.work_id == Work.id).order_by(Book.id).limit(1)
+    return first.correlate(Work).scalar_subquery().in_(TEXT_FORMATS)
 
 
 async def _load_first_editions(session: AsyncSession, shelf: Shelf) -> None:

@@ -9,7 +9,7 @@ from app.books.codes import BookFormat
 from app.books.importers.matching import agree
 from app.books.importers.onix.facts import Facts, Person
 from app.books.importers.onix.product import OnixProduct
-from app.books.importers.onix.shelf import Shelf
+from app.books.importers.onix.shelf import TEXT_FORMATS, Shelf
 from app.books.models import (
     Book,
     Contribution,
@@ -24,18 +24,6 @@ from app.books.models import (
 
 UNKNOWN_AUTHOR = "Unknown"
 SERIES_COLUMNS = {"series", "series_number"}
-
-TEXT_FORMATS = {
-    BookFormat.HARDBACK,
-    BookFormat.PAPERBACK,
-    BookFormat.MASS_MARKET,
-    BookFormat.BOARD_BOOK,
-    BookFormat.SPIRAL_BOUND,
-    BookFormat.EBOOK,
-    BookFormat.AUDIOBOOK,
-    BookFormat.OTHER,
-}
-"""Formats of one text: a calendar or a game with a book's title is not an edition of it."""
 
 
 def add_book(
@@ -108,7 +96,8 @@ def _find_work(shelf: Shelf, product: OnixProduct, facts: Facts) -> Work | None:
 
 
 def _may_be(shelf: Shelf, work: Work, facts: Facts) -> bool:
-    return shelf.first_editions[work].format in TEXT_FORMATS and all(
+    first = shelf.first_editions.get(work)
+    return (first is not None and first.format in TEXT_FORMATS) and all(
         agree(getattr(work, name), facts.work.get(name))
         for name in ("series_number", "first_published", "subtitle")
     )

@@ -1,0 +1,58 @@
+"""Deleting an account: the person goes, what was bought and paid stays in the shop's books."""
+
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.account.errors import OrderUnsettledError
+from app.account.schemas import Deletion
+from app.db.session import transactional
+from app.notifications.service import forget_recipients
+from app.orders.buyers import forget_buyer, has_unsettled_orders, list_addresses_written_to
+from app.users import links, removal
+from app.users.passwords import confirm_password
+
+
+async def delete_account(
+    session: AsyncSession, *, user_id: int, proof: Deletion, now: datetime
+) -> None:
+    """Delete an account for ever, and say so by mail.
+
+    With it go its sessions, tokens, links, basket, wish list, waiting list, addresses and the
+    messages to it. Its orders stay without the person.
+
+    Raises:
+        WrongPasswordError, LinkInvalidError: the proof does not hold.
+        LastAdminError: nobody else runs the shop.
+        OrderUnsettledError: an order of the account is being paid.
+    """
+    password_hash = None
+    if proof.password:
+        user = await confirm_password(session, user_id=user_id, password=proof.password)
+        password_hash = user.password_hash
+    await remove(session, user_id=user_id, password_hash=password_hash, token=proof.token, now=now)
+
+
+@transactional
+async def remove(
+    session: AsyncSession,
+    *,
+    user_id: int,
+    password_hash: str | None,
+    token: str,
+    now: datetime,
+) -> None:
+    """Delete the account in one transaction, if its password is still that or the link is good."""
+    email = await removal.lock_for_removal(session, user_id=user_id, password_hash=password_hash)
+    if token:
+        await links.use_link(
+            session, token=token, purposes=removal.DELETE, now=now, user_id=user_id
+        )
+    if await has_unsettled_orders(session, user_id=user_id):
+        raise OrderUnsettledError
+    written_to = await list_addresses_written_to(session, user_id=user_id)
+    await forget_buyer(session, user_id=user_id)
+    await removal.remove_account(session, user_id=user_id)
+    of_others = await removal.list_taken(session, emails=written_to)
+    await forget_recipients(session, emails={email, *written_to} - of_others)
+    await links.send_notice(session, notice=links.Notice.ACCOUNT_DELETED, recipient=email)

@@ -1,0 +1,166 @@
+"""The pages that mailed links lead to, and the one that asks for a new password.
+
+Opening a link shows a form and does nothing, since programs that look through mail open links
+too; sending the form uses the link. The token is in no other page's address, and a browser tells
+no page where it came from more exactly than the shop's name.
+"""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from starlette.responses import RedirectResponse, Response
+
+from app.core.clock import Now
+from app.core.csrf import CsrfProtected
+from app.core.deps import DbSession
+from app.core.exceptions import AppError
+from app.storefront.context import Page, PageContext
+from app.storefront.forms import Form, read_form, undone_if_refused
+from app.storefront.templating import render
+from app.users import emails, passwords
+from app.users.account_router import LINK_SENT
+from app.users.account_schemas import ChangeState, LinkUse, PasswordForgotten, PasswordReset
+from app.users.deps import SignedInVisitor
+from app.users.schemas import MAX_TOKEN_CHARACTERS
+
+router = APIRouter(dependencies=[CsrfProtected])
+
+Token = Annotated[str, Query(max_length=MAX_TOKEN_CHARACTERS)]
+
+VERIFY = {
+    "title": "Confirm your address",
+    "action": "/verify-email",
+    "text": "This confirms that you read the mail of your account's address.",
+    "button": "Confirm my address",
+}
+CONFIRM = {
+    "title": "Confirm the change of address",
+    "action": "/confirm-email",
+    "text": "Your account gets its new address as soon as the old and the new one are confirmed.",
+    "button": "Confirm the change",
+}
+
+
+def hide_address(response: Response) -> Response:
+    """Let the browser tell nobody the page's address, in which there is a token.
+
+    ``no-referrer`` would take the origin out of the form's ``Origin`` header too.
+    """
+    response.headers["Referrer-Policy"] = "strict-origin"
+    return response
+
+
+@router.get("/forgotten-password")
+async def forgotten_password_page(request: Request, page: Page) -> Response:
+    """The form that asks for a link."""
+    return render(request, "forgotten_password.html", page=page, form=Form())
+
+
+@router.post("/forgotten-password")
+async def forgotten_password(request: Request, session: DbSession, page: Page) -> Response:
+    """Say the same whether the address has an account or not."""
+    form: Form[PasswordForgotten] = await read_form(request, PasswordForgotten)
+    if form.data is None:
+        return render(request, "forgotten_password.html", status=422, page=page, form=form)
+    await passwords.ask_for_reset(session, email=form.data.email)
+    return render(
+        request, "account_done.html", page=page, title="Look into your mail", text=LINK_SENT
+    )
+
+
+@router.get("/reset-password")
+async def reset_password_page(request: Request, page: Page, token: Token = "") -> Response:
+    """The form for the new password."""
+    return hide_address(render(request, "reset_password.html", page=page, form=Form(), token=token))
+
+
+@router.post("/reset-password")
+async def reset_password(request: Request, session: DbSession, page: Page, now: Now) -> Response:
+    """Set the new password, with which the reader then signs in."""
+    form: Form[PasswordReset] = await read_form(request, PasswordReset)
+    if form.data is not None:
+        try:
+            async with undone_if_refused(session):
+                await passwords.reset_password(
+                    session, token=form.data.token, new_password=form.data.password, now=now
+                )
+        except AppError as error:
+            form.refuse(error)
+        else:
+            return render(
+                request,
+                "account_done.html",
+                page=page,
+                title="Your password is set",
+                text="You are signed out everywhere. Please sign in with the new password.",
+            )
+    token = form.typed.get("token", "")
+    return render(request, "reset_password.html", status=422, page=page, form=form, token=token)
+
+
+@router.get("/verify-email")
+async def verify_email_page(request: Request, page: Page, token: Token = "") -> Response:
+    """The button that confirms the address."""
+    return hide_address(show_link(request, page, Form(), words=VERIFY, token=token))
+
+
+@router.post("/verify-email")
+async def verify_email(
+    request: Request, session: DbSession, page: Page, visitor: SignedInVisitor, now: Now
+) -> Response:
+    """Confirm the address."""
+    form: Form[LinkUse] = await read_form(request, LinkUse)
+    if form.data is not None:
+        try:
+            async with undone_if_refused(session):
+                await emails.verify_email(
+                    session, token=form.data.token, user_id=visitor.id, now=now
+                )
+        except AppError as error:
+            form.refuse(error)
+        else:
+            return RedirectResponse("/account?done=verified", 303)
+    token = form.typed.get("token", "")
+    return show_link(request, page, form, words=VERIFY, token=token, status=422)
+
+
+@router.get("/confirm-email")
+async def confirm_email_page(request: Request, page: Page, token: Token = "") -> Response:
+    """The button that confirms the change."""
+    return hide_address(show_link(request, page, Form(), words=CONFIRM, token=token))
+
+
+@router.post("/confirm-email")
+async def confirm_email(
+    request: Request, session: DbSession, page: Page, visitor: SignedInVisitor, now: Now
+) -> Response:
+    """Confirm one side of the change."""
+    form: Form[LinkUse] = await read_form(request, LinkUse)
+    if form.data is not None:
+        try:
+            async with undone_if_refused(session):
+                state = await emails.confirm_change(
+                    session, token=form.data.token, user_id=visitor.id, now=now
+                )
+        except AppError as error:
+            form.refuse(error)
+        else:
+            done = "email" if state is ChangeState.CHANGED else "email_half"
+            return RedirectResponse(f"/account?done={done}", 303)
+    token = form.typed.get("token", "")
+    return show_link(request, page, form, words=CONFIRM, token=token, status=422)
+
+
+def show_link(
+    request: Request,
+    page: PageContext,
+    form: Form[LinkUse],
+    *,
+    words: dict[str, str],
+    token: str,
+    status: int = 200,
+) -> Response:
+    """Draw the page of a link that is for whoever is signed in to its account."""
+    return render(
+        request, "confirm_link.html", status=status, page=page, form=form, token=token, **words
+    )

@@ -1,0 +1,191 @@
+"""One's own account as JSON: profile, password, address, sign-ins."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Path, status
+
+from app.core.clock import Now
+from app.core.deps import AppSettings, CurrentUser, DbSession
+from app.users import emails, passwords, profiles, sessions, tokens
+from app.users.account_schemas import (
+    AccountRead,
+    Asked,
+    EmailChangeRead,
+    EmailChangeStart,
+    LinkUse,
+    PasswordChange,
+    PasswordForgotten,
+    PasswordReset,
+    ProfileUpdate,
+    SignInRead,
+)
+from app.users.deps import FromWhere
+from app.users.schemas import TokenPair
+
+router = APIRouter(prefix="/account", tags=["account"])
+password_router = APIRouter(prefix="/auth/password", tags=["auth"])
+
+LINK_SENT = "If there is an account with this address, a link is on its way to it."
+
+LINK_INVALID = "ACCOUNT_LINK_INVALID: used, expired, unknown, or of another account"
+PASSWORD_WRONG = "ACCOUNT_PASSWORD_WRONG: not the account's password"  # noqa: S105 (a sentence)
+
+
+@password_router.post(
+    "/forgot", status_code=status.HTTP_202_ACCEPTED, summary="Ask for a link to set a new password"
+)
+async def forgot_password(session: DbSession, asked: PasswordForgotten) -> Asked:
+    """Mail a link that works once, within 30 minutes, if the address has an account.
+
+    The answer is the same if it has none.
+    """
+    await passwords.ask_for_reset(session, email=asked.email)
+    return Asked(detail=LINK_SENT)
+
+
+@password_router.post(
+    "/reset",
+    status_code=status.HTTP_204_NO_CONTENT,
+    summary="Set a new password by a mailed link",
+    responses={400: {"description": LINK_INVALID}},
+)
+async def reset_password(session: DbSession, reset: PasswordReset, now: Now) -> None:
+    """Set a new password. The account is signed out everywhere and told by mail."""
+    await passwords.reset_password(session, token=reset.token, new_password=reset.password, now=now)
+
+
+@router.get("", summary="My account")
+async def read_account(session: DbSession, user: CurrentUser, now: Now) -> AccountRead:
+    """Return the account."""
+    return await profiles.get_account(session, user_id=user.id, now=now)
+
+
+@router.patch("", summary="Change my profile")
+async def update_account(
+    session: DbSession, user: CurrentUser, profile: ProfileUpdate, now: Now
+) -> AccountRead:
+    """Set the name that others read; ``null`` leaves them "Reader"."""
+    return await profiles.change_profile(
+        session, user_id=user.id, full_name=profile.full_name, now=now
+    )
+
+
+@router.put(
+    "/password",
+    summary="Change my password",
+    responses={403: {"description": PASSWORD_WRONG}},
+)
+async def change_password(
+    session: DbSession,
+    user: CurrentUser,
+    change: PasswordChange,
+    now: Now,
+    settings: AppSettings,
+    whence: FromWhere,
+) -> TokenPair:
+    """Set another password. The account is signed out everywhere; here it is in again."""
+    await passwords.change_password(
+        session,
+        user_id=user.id,
+        current_password=change.current_password,
+        new_password=change.password,
+    )
+    return await tokens.start_family(
+        session, user_id=user.id, role=user.role, now=now, settings=settings, whence=whence
+    )
+
+
+@router.post(
+    "/verification",
+    status_code=status.HTTP_202_ACCEPTED,
+    summary="Ask for a link to prove my address",
+)
+async def ask_for_verification(session: DbSession, user: CurrentUser, now: Now) -> Asked:
+    """Mail a link to the account's address, unless it is proved or one was sent a moment ago."""
+    await emails.ask_for_verification(session, user_id=user.id, now=now)
+    return Asked(detail="If your address is not proved yet, a link is on its way to it.")
+
+
+@router.post(
+    "/verification/confirm",
+    summary="Prove my address by a mailed link",
+    responses={400: {"description": LINK_INVALID}},
+)
+async def verify_email(
+    session: DbSession, user: CurrentUser, link: LinkUse, now: Now
+) -> AccountRead:
+    """Prove the address. What was ordered with it by guests belongs to the account then."""
+    await emails.verify_email(session, token=link.token, user_id=user.id, now=now)
+    return await profiles.get_account(session, user_id=user.id, now=now)
+
+
+@router.post(
+    "/email",
+    status_code=status.HTTP_202_ACCEPTED,
+    summary="Ask for another address",
+    responses={
+        403: {"description": PASSWORD_WRONG},
+        409: {"description": "ACCOUNT_EMAIL_UNCHANGED: it is the account's address already"},
+    },
+)
+async def start_email_change(
+    session: DbSession, user: CurrentUser, change: EmailChangeStart, now: Now
+) -> Asked:
+    """Mail a link to both addresses; when both were used, the account has the new one.
+
+    The answer is the same if the new address has an account.
+    """
+    await emails.start_change(
+        session, user_id=user.id, password=change.password, new_email=change.new_email, now=now
+    )
+    return Asked(detail="Please confirm with the links that are on their way to both addresses.")
+
+
+@router.delete(
+    "/email", status_code=status.HTTP_204_NO_CONTENT, summary="Keep my address after all"
+)
+async def cancel_email_change(session: DbSession, user: CurrentUser) -> None:
+    """Give up the change that waits, also when that is repeated."""
+    await emails.cancel_change(session, user_id=user.id)
+
+
+@router.post(
+    "/email/confirm",
+    summary="Confirm a change of address by a mailed link",
+    responses={
+        400: {"description": LINK_INVALID},
+        409: {"description": "AUTH_EMAIL_CONFLICT: another account got the address meanwhile"},
+    },
+)
+async def confirm_email_change(
+    session: DbSession, user: CurrentUser, link: LinkUse, now: Now
+) -> EmailChangeRead:
+    """Confirm one of the two; the second brings the change about."""
+    state = await emails.confirm_change(session, token=link.token, user_id=user.id, now=now)
+    return EmailChangeRead(state=state)
+
+
+@router.get("/sessions", summary="Where I am signed in")
+async def list_sessions(session: DbSession, user: CurrentUser, now: Now) -> list[SignInRead]:
+    """Return browsers, then programs, those seen last first; a hundred of each at most."""
+    return await sessions.list_sign_ins(session, user_id=user.id, now=now)
+
+
+@router.delete(
+    "/sessions/{session_id}",
+    status_code=status.HTTP_204_NO_CONTENT,
+    summary="Sign out of one browser or program",
+    responses={404: {"description": "ACCOUNT_SESSION_NOT_FOUND"}},
+)
+async def end_session(
+    session: DbSession, user: CurrentUser, session_id: Annotated[UUID, Path()]
+) -> None:
+    """End one sign-in of the account."""
+    await sessions.end_sign_in(session, user_id=user.id, sign_in_id=session_id)
+
+
+@router.delete("/sessions", status_code=status.HTTP_204_NO_CONTENT, summary="Sign out everywhere")
+async def sign_out_everywhere(session: DbSession, user: CurrentUser) -> None:
+    """End every sign-in of the account, this one too."""
+    await sessions.sign_out_everywhere(session, user_id=user.id)

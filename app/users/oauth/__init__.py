@@ -1,0 +1,1 @@
+"""Accounts that are entered through Google or GitHub."""

@@ -1,0 +1,237 @@
+"""Signing in with Google and GitHub, for programs; and what is connected with an account."""
+
+from typing import Any
+
+from fastapi import APIRouter, Request, Response, status
+from sqlalchemy.ext.asyncio import AsyncSession
+from starlette.responses import RedirectResponse
+
+from app.core.clock import Now
+from app.core.config import Settings
+from app.core.deps import AppSettings, CurrentUser, DbSession
+from app.integrations.oauth.factory import Providers
+from app.integrations.oauth.provider import Identity, ProviderName
+from app.users.oauth import service, trips
+from app.users.oauth.deps import (
+    OAUTH,
+    OfferedGoogle,
+    OfferedProviders,
+    find_provider,
+    what_came_back,
+)
+from app.users.oauth.schemas import ConnectedRead, Departure, GoogleIdToken, IdentityRead
+from app.users.schemas import TokenPair
+from app.users.tokens import start_family
+from app.users.two_step.pending import ask_for_second_step
+
+router = APIRouter(prefix="/auth", tags=["auth"])
+
+NOT_CONFIGURED = {"description": "AUTH_OAUTH_NOT_CONFIGURED: the shop does not offer this provider"}
+SECOND_STEP = (
+    "AUTH_SECOND_FACTOR_REQUIRED: two-step sign-in is on, so send sign_in_token, which is beside "
+    "the code, to /api/v1/auth/two-step/sign-in"
+)
+NO_ENTRY = (
+    "AUTH_OAUTH_NO_EMAIL, AUTH_OAUTH_EMAIL_UNVERIFIED: no account without a proved address; "
+    f"{SECOND_STEP}"
+)
+CONFLICTS = {
+    "description": (
+        "AUTH_EMAIL_CONFLICT: the address has an account that never proved it; "
+        "AUTH_IDENTITY_CONFLICT: connected with another account, or this one with another there"
+    )
+}
+CALLBACK_RESPONSES: dict[int | str, dict[str, Any]] = {
+    401: {"description": f"AUTH_OAUTH_FAILED: start again; {NO_ENTRY}"},
+    403: {"description": "AUTH_ACCOUNT_DEACTIVATED: the shop has closed the account"},
+    409: CONFLICTS,
+    501: NOT_CONFIGURED,
+}
+
+
+@router.get(
+    "/google",
+    response_class=RedirectResponse,
+    status_code=status.HTTP_302_FOUND,
+    summary="Go to Google",
+    responses={501: NOT_CONFIGURED},
+)
+async def go_to_google(
+    session: DbSession, providers: OfferedProviders, now: Now, settings: AppSettings
+) -> Response:
+    """Redirect the browser to Google, which sends it on to the callback."""
+    return await _redirect(session, providers, ProviderName.GOOGLE, now, settings)
+
+
+@router.get("/google/callback", summary="Come back from Google", responses=CALLBACK_RESPONSES)
+async def come_back_from_google(
+    request: Request,
+    response: Response,
+    session: DbSession,
+    providers: OfferedProviders,
+    now: Now,
+    settings: AppSettings,
+) -> TokenPair | IdentityRead:
+    """Sign in with what Google says; or connect it, if the way there was begun for that."""
+    return await _come_back(
+        request, response, session, providers, ProviderName.GOOGLE, now, settings
+    )
+
+
+@router.post(
+    "/google/token",
+    summary="Sign in with an ID token of Google's",
+    responses={
+        401: {"description": f"AUTH_GOOGLE_INVALID_TOKEN, AUTH_OAUTH_FAILED; {NO_ENTRY}"},
+        403: {"description": "AUTH_ACCOUNT_DEACTIVATED: the shop has closed the account"},
+        409: CONFLICTS,
+        501: NOT_CONFIGURED,
+    },
+)
+async def sign_in_with_google_token(
+    session: DbSession,
+    google: OfferedGoogle,
+    proof: GoogleIdToken,
+    now: Now,
+    settings: AppSettings,
+) -> TokenPair:
+    """Sign in with a token that the program got from Google for this shop's client id."""
+    identity = await service.read_google_token(google, id_token=proof.id_token, now=now)
+    return await _sign_in(session, identity, now, settings)
+
+
+@router.get(
+    "/github",
+    response_class=RedirectResponse,
+    status_code=status.HTTP_302_FOUND,
+    summary="Go to GitHub",
+    responses={501: NOT_CONFIGURED},
+)
+async def go_to_github(
+    session: DbSession, providers: OfferedProviders, now: Now, settings: AppSettings
+) -> Response:
+    """Redirect the browser to GitHub, which sends it on to the callback."""
+    return await _redirect(session, providers, ProviderName.GITHUB, now, settings)
+
+
+@router.get("/github/callback", summary="Come back from GitHub", responses=CALLBACK_RESPONSES)
+async def come_back_from_github(
+    request: Request,
+    response: Response,
+    session: DbSession,
+    providers: OfferedProviders,
+    now: Now,
+    settings: AppSettings,
+) -> TokenPair | IdentityRead:
+    """Sign in with what GitHub says; or connect it, if the way there was begun for that."""
+    return await _come_back(
+        request, response, session, providers, ProviderName.GITHUB, now, settings
+    )
+
+
+@router.get("/identities", summary="What is connected with my account")
+async def list_identities(session: DbSession, user: CurrentUser) -> ConnectedRead:
+    """List the identities at providers that open the account: at most one of each."""
+    identities = await service.list_identities(session, user_id=user.id)
+    return ConnectedRead(identities=identities)
+
+
+@router.post(
+    "/identities/{provider}",
+    summary="Connect a provider with my account",
+    responses={401: {"description": "AUTH_OAUTH_FAILED"}, 501: NOT_CONFIGURED},
+)
+async def connect_identity(
+    response: Response,
+    session: DbSession,
+    user: CurrentUser,
+    provider: ProviderName,
+    providers: OfferedProviders,
+    now: Now,
+    settings: AppSettings,
+) -> Departure:
+    """Get the address to send this very browser to; the callback connects who comes back."""
+    departure = await trips.depart(
+        session,
+        find_provider(providers, provider),
+        redirect_uri=_callback(provider, settings),
+        now=now,
+        settings=settings,
+        user_id=user.id,
+    )
+    _keep(response, departure, settings)
+    return Departure(authorization_url=departure.url)
+
+
+@router.delete(
+    "/identities/{provider}",
+    status_code=status.HTTP_204_NO_CONTENT,
+    summary="Disconnect a provider from my account",
+    responses={
+        404: {"description": "AUTH_IDENTITY_NOT_FOUND"},
+        409: {"description": "AUTH_LAST_WAY_IN: there is no password and nothing else connected"},
+    },
+)
+async def disconnect_identity(
+    session: DbSession, user: CurrentUser, provider: ProviderName
+) -> None:
+    """Let the account no longer be entered through the provider."""
+    await service.disconnect(session, user_id=user.id, provider=provider)
+
+
+async def _redirect(
+    session: AsyncSession, providers: Providers, name: ProviderName, now: Now, settings: Settings
+) -> Response:
+    departure = await trips.depart(
+        session,
+        find_provider(providers, name),
+        redirect_uri=_callback(name, settings),
+        now=now,
+        settings=settings,
+    )
+    response = RedirectResponse(departure.url, status.HTTP_302_FOUND)
+    _keep(response, departure, settings)
+    return response
+
+
+async def _come_back(
+    request: Request,
+    response: Response,
+    session: AsyncSession,
+    providers: Providers,
+    name: ProviderName,
+    now: Now,
+    settings: Settings,
+) -> TokenPair | IdentityRead:
+    arrival = await trips.arrive(
+        session,
+        find_provider(providers, name),
+        what_came_back(request, settings),
+        redirect_uri=_callback(name, settings),
+        now=now,
+        settings=settings,
+    )
+    OAUTH.clear(response, settings)
+    if arrival.user_id is None:
+        return await _sign_in(session, arrival.identity, now, settings)
+    return await service.connect(
+        session, user_id=arrival.user_id, identity=arrival.identity, now=now
+    )
+
+
+async def _sign_in(
+    session: AsyncSession, identity: Identity, now: Now, settings: Settings
+) -> TokenPair:
+    user = await service.enter(session, identity=identity, now=now)
+    await ask_for_second_step(session, user_id=user.id, now=now)
+    return await start_family(session, user_id=user.id, role=user.role, now=now, settings=settings)
+
+
+def _callback(name: ProviderName, settings: Settings) -> str:
+    """Return where the provider sends the browser back to, whatever host the request named."""
+    return f"{settings.public_url}/api/v1/auth/{name}/callback"
+
+
+def _keep(response: Response, departure: trips.Departure, settings: Settings) -> None:
+    seconds = int(trips.LIFETIME.total_seconds())
+    OAUTH.write(response, departure.browser_token, settings, seconds=seconds)

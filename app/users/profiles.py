@@ -1,0 +1,52 @@
+"""What a reader sees and says of their own account."""
+
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.core.security import TokenInvalidError
+from app.users import account_repository, link_repository
+from app.users.account_schemas import AccountRead
+from app.users.models import User
+from app.users.service import to_principal
+
+
+async def get_account(session: AsyncSession, *, user_id: int, now: datetime) -> AccountRead:
+    """Return the account as its reader sees it.
+
+    Raises:
+        TokenInvalidError: it is gone.
+    """
+    user = await account_repository.find_account(session, user_id=user_id)
+    if user is None:
+        raise TokenInvalidError
+    return await _read(session, user, now=now)
+
+
+async def change_profile(
+    session: AsyncSession, *, user_id: int, full_name: str | None, now: datetime
+) -> AccountRead:
+    """Give the account another name, or none.
+
+    Raises:
+        TokenInvalidError: it is gone.
+    """
+    user = await account_repository.set_full_name(session, user_id=user_id, full_name=full_name)
+    if user is None:
+        raise TokenInvalidError
+    return await _read(session, user, now=now)
+
+
+async def _read(session: AsyncSession, user: User, *, now: datetime) -> AccountRead:
+    change = await link_repository.find_change(session, user_id=user.id, now=now)
+    return AccountRead(
+        id=user.id,
+        email=user.email,
+        email_verified=user.email_verified_at is not None,
+        new_email=change.new_email if change is not None else None,
+        full_name=user.full_name,
+        display_name=to_principal(user).display_name,
+        has_password=user.password_hash is not None,
+        role=user.role,
+        created_at=user.created_at,
+    )

@@ -1,0 +1,98 @@
+"""The secret that codes are made of, and the codes themselves. Nothing here is kept in clear."""
+
+import base64
+import hashlib
+import hmac
+import re
+import secrets
+from datetime import datetime
+
+import pyotp
+import segno
+import structlog
+from joserfc import jwe
+from joserfc.errors import JoseError
+from joserfc.jwk import OctKey
+from pyotp.exceptions import OTPVerificationError
+
+from app.core.config import Settings
+from app.core.security import hash_token
+
+log = structlog.get_logger(__name__)
+
+STEP_SECONDS = 30
+STEPS_OF_GRACE = 1
+"""By how many time steps the clocks of the device and of the shop may differ, either way."""
+
+RECOVERY_CODES = 10
+RECOVERY_CODE_BYTES = 10
+
+
+def new_secret() -> str:
+    """Return 160 random bits in base 32, as RFC 4226 recommends and apps take."""
+    return pyotp.random_base32()
+
+
+def encrypt_secret(secret: str, *, user_id: int, settings: Settings) -> str:
+    """Return the secret for the database, readable for this account only."""
+    return jwe.encrypt_compact(
+        {"alg": "dir", "enc": "A256GCM"}, f"{user_id}:{secret}".encode(), _key(settings)
+    )
+
+
+def decrypt_secret(encrypted: str, *, user_id: int, settings: Settings) -> str | None:
+    """Return the secret; ``None`` if it was encrypted for another account or another shop's key."""
+    try:
+        plain = jwe.decrypt_compact(encrypted, _key(settings)).plaintext or b""
+    except (JoseError, ValueError):
+        plain = b""
+    owner, _, secret = plain.decode().partition(":")
+    if owner != str(user_id):
+        log.error("a two-step secret cannot be read: is SECRET_KEY another than it was?")
+        return None
+    return secret
+
+
+def matching_step(secret: str, code: str, *, now: datetime) -> int | None:
+    """Return the time step that a code belongs to, if it is one of those around now."""
+    totp = pyotp.TOTP(secret, interval=STEP_SECONDS)
+    try:
+        return totp.verify_and_get_timecode(code, for_time=now, valid_window=STEPS_OF_GRACE)
+    except OTPVerificationError:
+        return None
+
+
+def otpauth_uri(secret: str, *, account: str, settings: Settings) -> str:
+    """Return the address by which authenticator apps take a secret in."""
+    totp = pyotp.TOTP(secret, name=account, issuer=settings.shop_name, interval=STEP_SECONDS)
+    return totp.provisioning_uri()
+
+
+def draw_qr_code(text: str) -> str:
+    """Return a QR code as SVG, dark on light in every colour scheme, for cameras need that."""
+    return segno.make_qr(text, error="m").svg_inline(scale=5, border=4, dark="#000", light="#fff")
+
+
+def new_recovery_codes() -> list[str]:
+    """Return ten codes of 80 random bits each, such as ``abcd-efgh-ijkl-mnop``."""
+    return [_recovery_code() for _ in range(RECOVERY_CODES)]
+
+
+def hash_recovery_code(code: str) -> bytes:
+    """Return what is stored of a code; case, blanks and hyphens do not matter."""
+    return hash_token(re.sub(r"[\s-]", "", code).lower())
+
+
+def digest_password_hash(password_hash: str | None) -> bytes:
+    """Return by what to tell later whether the password is still the same."""
+    return hashlib.sha256((password_hash or "").encode()).digest()
+
+
+def _recovery_code() -> str:
+    letters = base64.b32encode(secrets.token_bytes(RECOVERY_CODE_BYTES)).decode().lower()
+    return "-".join(letters[start : start + 4] for start in range(0, len(letters), 4))
+
+
+def _key(settings: Settings) -> OctKey:
+    shop = settings.secret_key.get_secret_value().encode()
+    return OctKey.import_key(hmac.new(shop, b"two-step secrets", hashlib.sha256).digest())

@@ -1,0 +1,117 @@
+"""Two-step sign-in as JSON."""
+
+from fastapi import APIRouter, status
+
+from app.core.clock import Now
+from app.core.deps import AppSettings, CurrentUser, DbSession
+from app.users.schemas import TokenPair
+from app.users.tokens import start_family
+from app.users.two_step import pending, service
+from app.users.two_step.deps import EnrollingUser
+from app.users.two_step.schemas import (
+    Confirmed,
+    Enrolment,
+    FirstCode,
+    PendingProof,
+    RecoveryCodes,
+    SecondFactor,
+    TwoStepRead,
+)
+
+router = APIRouter(prefix="/auth/two-step", tags=["auth"])
+
+CODE_REFUSED = {
+    "description": "AUTH_SECOND_FACTOR_INVALID: the code is wrong, too old, or was used"
+}
+CODE_LIMIT = {"description": "AUTH_SECOND_FACTOR_LIMIT: too many codes; see Retry-After"}
+IS_ON = {"description": "AUTH_TWO_STEP_ON: there is a second step already"}
+IS_OFF = {"description": "AUTH_TWO_STEP_OFF: there is no second step"}
+
+
+@router.get("", summary="Whether my sign-in takes two steps")
+async def read_two_step(session: DbSession, user: EnrollingUser) -> TwoStepRead:
+    """Tell since when, and how many recovery codes are left."""
+    return await service.describe(session, user_id=user.id)
+
+
+@router.post(
+    "",
+    status_code=status.HTTP_201_CREATED,
+    summary="Begin to set up two-step sign-in",
+    responses={409: IS_ON},
+)
+async def enrol(session: DbSession, user: EnrollingUser, settings: AppSettings) -> Enrolment:
+    """Get a secret for an authenticator app. Nothing changes until a first code confirms it."""
+    return await service.enrol(session, user=user, settings=settings)
+
+
+@router.post(
+    "/confirm",
+    summary="Turn two-step sign-in on",
+    responses={401: CODE_REFUSED, 409: {"description": "AUTH_TWO_STEP_ON, AUTH_TWO_STEP_OFF"}},
+)
+async def confirm(
+    session: DbSession, user: EnrollingUser, first: FirstCode, now: Now, settings: AppSettings
+) -> Confirmed:
+    """Prove by a first code that the app works. All sign-ins end but the one that is answered."""
+    codes = await service.confirm(
+        session, user_id=user.id, totp_code=first.totp_code, now=now, settings=settings
+    )
+    pair = await start_family(session, user_id=user.id, role=user.role, now=now, settings=settings)
+    return Confirmed(recovery_codes=codes, **pair.model_dump())
+
+
+@router.post(
+    "/recovery-codes",
+    summary="Replace my recovery codes",
+    responses={401: CODE_REFUSED, 409: IS_OFF, 429: CODE_LIMIT},
+)
+async def renew_recovery_codes(
+    session: DbSession, user: CurrentUser, factor: SecondFactor, now: Now, settings: AppSettings
+) -> RecoveryCodes:
+    """Get ten new codes; those from before work no more."""
+    codes = await service.renew_recovery_codes(
+        session, user_id=user.id, factor=factor, now=now, settings=settings
+    )
+    return RecoveryCodes(recovery_codes=codes)
+
+
+@router.post(
+    "/disable",
+    status_code=status.HTTP_204_NO_CONTENT,
+    summary="Turn two-step sign-in off",
+    responses={401: CODE_REFUSED, 409: IS_OFF, 429: CODE_LIMIT},
+)
+async def disable(
+    session: DbSession, user: CurrentUser, factor: SecondFactor, now: Now, settings: AppSettings
+) -> None:
+    """Turn it off with a code of either kind; the recovery codes go with it."""
+    await service.disable(session, user_id=user.id, factor=factor, now=now, settings=settings)
+
+
+@router.post(
+    "/sign-in",
+    summary="Take the second step of a sign-in",
+    responses={
+        401: {
+            "description": (
+                "AUTH_SECOND_FACTOR_INVALID: try again, five times in all; "
+                "AUTH_SIGN_IN_EXPIRED: begin anew"
+            )
+        },
+        403: {"description": "AUTH_ACCOUNT_DEACTIVATED: the shop has closed the account"},
+        429: CODE_LIMIT,
+    },
+)
+async def sign_in(
+    session: DbSession, proof: PendingProof, now: Now, settings: AppSettings
+) -> TokenPair:
+    """Send a code with the ``sign_in_token`` that AUTH_SECOND_FACTOR_REQUIRED came with."""
+    user = await pending.finish(
+        session,
+        token=proof.sign_in_token,
+        factor=SecondFactor(totp_code=proof.totp_code, recovery_code=proof.recovery_code),
+        now=now,
+        settings=settings,
+    )
+    return await start_family(session, user_id=user.id, role=user.role, now=now, settings=settings)

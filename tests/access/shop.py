@@ -1,0 +1,435 @@
+"""A shop with one of everything, who comes to it, and a request that works for each endpoint."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from httpx import ASGITransport, AsyncClient, Response
+from PIL import Image
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, async_sessionmaker
+
+from app.books.codes import ContributorRole
+from app.books.deps import get_storage
+from app.books.models import (
+    Book,
+    Contribution,
+    Contributor,
+    Genre,
+    Import,
+    ImportKind,
+    ImportStatus,
+    Publisher,
+    Series,
+    StaffPick,
+    Subject,
+    SubjectScheme,
+)
+from app.cart.models import Cart, CartItem
+from app.core import csrf
+from app.core.config import get_settings
+from app.core.deps import get_db
+from app.core.rights import Right
+from app.core.security import Role, encode_access_token, hash_password
+from app.core.signing import signer
+from app.integrations.storage import FolderStorage
+from app.main import app
+from app.orders.models import Order, OrderLine, OrderStatus, Payment, PaymentStatus
+from app.prebooks.models import Prebook
+from app.registry import Base
+from app.users.deps import SESSION
+from app.users.models import User
+from app.users.sessions import start_session
+from app.users.tokens import start_family
+from app.wishlist.models import WishlistItem
+from tests.access.routes import Endpoint
+from tests.books.pictures import encoded
+from tests.factories import empty_every_table, make_book
+
+PASSWORD = "a few words of mine"
+ISBN = "9780141439518"
+DAY = timedelta(days=1)
+
+ANONYMOUS = "anonymous"
+READER = "reader"
+OTHER = "other reader"
+ADMIN = "admin"
+DEACTIVATED = "deactivated"
+EXPIRED = "expired"
+STAFF: Mapping[str, Right] = {f"staff: {right}": right for right in Right}
+ROLES = (ANONYMOUS, READER, OTHER, *STAFF, ADMIN, DEACTIVATED, EXPIRED)
+"""Who comes. ``READER`` owns what paths name; ``EXPIRED`` is the reader, a day too late."""
+
+
+@dataclass
+class Visitor:
+    """Somebody with what a program and a browser show of it."""
+
+    account: User | None = None
+    token: str = ""
+    cookie: str = ""
+
+
+@dataclass(frozen=True)
+class Example:
+    """A request that an endpoint takes, and how it is answered where somebody is let in.
+
+    ``ids`` are other values of the path than the usual ones. ``missing`` is the status for who
+    does not own what the path names.
+    """
+
+    status: int | None = None
+    json: Any = None
+    form: dict[str, str] | None = None
+    content: bytes | None = None
+    files: Any = None
+    ids: dict[str, Any] = field(default_factory=dict)
+    query: str = ""
+    signed_in_status: int | None = None
+    missing: int = 404
+
+
+@dataclass
+class Shop:
+    """The rows that paths and examples name, and the connection on which requests are undone."""
+
+    connection: AsyncConnection
+    client: AsyncClient
+    ids: dict[str, Any]
+    visitors: dict[str, Visitor]
+    examples: dict[str, Example]
+
+    def example(self, endpoint: Endpoint) -> Example:
+        """Return the request for an endpoint. A plain GET needs none written down."""
+        known = self.examples.get(endpoint.name)
+        assert known is not None or not endpoint.is_unsafe, (
+            f"{endpoint.name} has no example: write down in {__name__} a request that works"
+        )
+        return known or Example()
+
+    def address(self, endpoint: Endpoint) -> str:
+        example = self.example(endpoint)
+        return endpoint.path.format_map(self.ids | example.ids) + example.query
+
+    def headers(self, endpoint: Endpoint, role: str) -> dict[str, str]:
+        """Return what somebody's program or browser sends beside the body."""
+        visitor = self.visitors[role]
+        if endpoint.path.startswith("/api/"):
+            return {"Authorization": f"Bearer {visitor.token}"} if visitor.token else {}
+        settings = get_settings()
+        cookies = {csrf.COOKIE.name(settings): _form_token()}
+        if visitor.cookie:
+            cookies[SESSION.name(settings)] = visitor.cookie
+        return {
+            "Accept": "text/html",
+            "Sec-Fetch-Site": "same-origin",
+            "Cookie": "; ".join(f"{name}={value}" for name, value in cookies.items()),
+        }
+
+    @asynccontextmanager
+    async def asked(
+        self, endpoint: Endpoint, role: str, *, json: Any = None
+    ) -> AsyncIterator[Response]:
+        """Send a request; all that it does is undone after the block."""
+        example = self.example(endpoint)
+        transaction = await self.connection.begin()
+        factory = async_sessionmaker(
+            self.connection,
+            expire_on_commit=False,
+            autoflush=False,
+            join_transaction_mode="create_savepoint",
+        )
+        async with factory() as session:
+
+            async def use_session() -> AsyncIterator[AsyncSession]:
+                try:
+                    yield session
+                except BaseException:
+                    await session.rollback()
+                    raise
+                else:
+                    await session.commit()
+
+            app.dependency_overrides[get_db] = use_session
+            form = example.form
+            if form is not None:
+                form = {csrf.FIELD: _form_token()} | form
+            response = await self.client.request(
+                endpoint.method,
+                self.address(endpoint),
+                headers=self.headers(endpoint, role),
+                json=json if json is not None else example.json,
+                data=form,
+                content=example.content,
+                files=example.files,
+            )
+            yield response
+        await transaction.rollback()
+
+    async def has_written(self) -> bool:
+        """Tell whether anything was written since the request began, undone or not."""
+        written = "SELECT pg_current_xact_id_if_assigned() IS NOT NULL"
+        return bool((await self.connection.execute(text(written))).scalar_one())
+
+    async def fingerprint(self) -> dict[str, str]:
+        """Return for each table a digest of all its rows, the demo bank's apart."""
+        found = {}
+        for table in Base.metadata.sorted_tables:
+            if table.name == "demo_charges":  # the bank commits on its own, as banks do
+                continue
+            digest = f"SELECT md5(coalesce(string_agg(t::text, '|' ORDER BY t::text), '')) FROM {table.name} t"  # noqa: S608, E501 (names of our own tables)
+            found[table.name] = str((await self.connection.execute(text(digest))).scalar_one())
+        return found
+
+
+@asynccontextmanager
+async def open_shop(engine: AsyncEngine, media: Path) -> AsyncIterator[Shop]:
+    """Fill a shop, committed, so that every session sees it; empty it afterwards."""
+    async with async_sessionmaker(engine, expire_on_commit=False)() as session:
+        visitors = await _accounts(session)
+        ids = await _things(session, visitors)
+        refresh_token = ids.pop("refresh_token")
+        await session.commit()
+    app.dependency_overrides[get_storage] = lambda: FolderStorage(media)
+    transport = ASGITransport(app=app)
+    async with (
+        engine.connect() as connection,
+        AsyncClient(transport=transport, base_url="http://test") as client,
+    ):
+        yield Shop(connection, client, ids, visitors, _examples(ids, refresh_token))
+    app.dependency_overrides.clear()
+    await empty_every_table(engine)
+
+
+async def _accounts(session: AsyncSession) -> dict[str, Visitor]:
+    now = datetime.now(UTC)
+    settings = get_settings()
+    accounts = {
+        READER: User(email="reader@example.com", password_hash=await hash_password(PASSWORD)),
+        OTHER: User(email="other@example.com"),
+        ADMIN: User(email="admin@example.com", role=Role.ADMIN),
+        DEACTIVATED: User(email="closed@example.com", is_active=False),
+        "target": User(email="target@example.com"),
+    } | {
+        name: User(email=f"{right}@example.com", role=Role.STAFF, rights=[right])
+        for name, right in STAFF.items()
+    }
+    session.add_all(accounts.values())
+    await session.flush()  # tokens need the ids
+    visitors = {ANONYMOUS: Visitor()}
+    for name, account in [*accounts.items(), (EXPIRED, accounts[READER])]:
+        moment = now - DAY if name == EXPIRED else now
+        visitors[name] = Visitor(
+            account,
+            token=encode_access_token(
+                user_id=account.id, role=account.role or Role.USER, now=moment, settings=settings
+            ),
+            cookie=await start_session(session, user_id=account.id, now=moment, lifetime=DAY / 2),
+        )
+    return visitors
+
+
+async def _things(session: AsyncSession, visitors: Mapping[str, Visitor]) -> dict[str, Any]:
+    """Write one of everything; return what paths call it, and what examples need besides."""
+    reader = visitors[READER].account
+    assert reader is not None
+    now = datetime.now(UTC)
+    book = await make_book(session, title="Emma", author="Jane Austen", isbn=ISBN, copies=50)
+    wanted = await make_book(session, title="Persuasion", author="Jane Austen", copies=50)
+    gone = await make_book(session, title="Sanditon", author="Jane Austen", copies=0)
+    sold_out = await make_book(session, title="Lady Susan", author="Jane Austen", copies=0)
+    second = Book(work_id=book.work_id, price=Decimal("5.00"), currency="USD")
+    genre = Genre(name="Novels", slug="novels")
+    people = [Contributor(name="Jane Austen"), Contributor(name="Austen, Jane")]
+    publishers = [Publisher(name="Murray"), Publisher(name="J. Murray")]
+    series = [Series(title="Novels of manners"), Series(title="Manners")]
+    subject = Subject(scheme=SubjectScheme.THEMA, code="F", heading="Fiction")
+    imports = [
+        Import(
+            kind=ImportKind.CSV,
+            requested_by="admin@example.com",
+            file_name="b.csv",
+            status=status,
+            finished_at=now if status is ImportStatus.FINISHED else None,
+        )
+        for status in (ImportStatus.FINISHED, ImportStatus.WAITING)
+    ]
+    session.add_all([second, genre, *people, *publishers, *series, subject, *imports])
+    await session.flush()  # the rest needs the ids
+    session.add(
+        Contribution(
+            work_id=book.work_id,
+            position=0,
+            contributor_id=people[0].id,
+            role=ContributorRole.AUTHOR,
+        )
+    )
+    session.add(StaffPick(work_id=book.work_id, note="Read it.", picked_by="Nora", position=1))
+    carts = {
+        account.id: Cart(user_id=account.id)
+        for visitor in visitors.values()
+        if (account := visitor.account) is not None
+    }
+    session.add_all(carts.values())
+    order = Order(
+        number="N1",
+        user_id=reader.id,
+        email=reader.email,
+        status=OrderStatus.CONFIRMED,
+        currency="USD",
+        total=Decimal("12.99"),
+        idempotency_key="first",
+        request_hash=b"",
+        reserved_until=now,
+        settle_after=now,
+    )
+    wish = WishlistItem(user_id=reader.id, book_id=book.id)
+    prebook = Prebook(user_id=reader.id, book_id=gone.id)
+    session.add_all([order, wish, prebook])
+    await session.flush()  # likewise
+    items = {
+        user_id: CartItem(cart_id=cart.id, book_id=book.id, quantity=1)
+        for user_id, cart in carts.items()
+    }
+    session.add_all(items.values())
+    line = OrderLine(
+        order_id=order.id,
+        book_id=book.id,
+        title="Emma",
+        author="Jane Austen",
+        unit_price=Decimal("12.99"),
+        quantity=1,
+    )
+    payment = Payment(
+        order_id=order.id,
+        gateway="demo",
+        reference="r1",
+        amount=Decimal("12.99"),
+        currency="USD",
+        status=PaymentStatus.CAPTURED,
+    )
+    tokens = await start_family(
+        session, user_id=reader.id, role=Role.USER, now=now, settings=get_settings()
+    )
+    session.add_all([line, payment])
+    await session.flush()  # likewise
+    target = visitors["target"].account
+    assert target is not None
+    return {
+        "book_id": book.id,
+        "work_id": book.work_id,
+        "slug": "emma-jane-austen",
+        "isbn": ISBN,
+        "scheme": "thema",
+        "code": "F",
+        "contributor_id": people[0].id,
+        "publisher_id": publishers[0].id,
+        "series_id": series[0].id,
+        "import_id": imports[0].id,
+        "order_id": order.id,
+        "item_id": items[reader.id].id,
+        "prebook_id": prebook.id,
+        "user_id": target.id,
+        "digest": "0" * 64,
+        "name": "400.webp",
+        "second_book_id": second.id,
+        "wanted_book_id": wanted.id,
+        "wanted_work_id": wanted.work_id,
+        "sold_out_book_id": sold_out.id,
+        "waiting_import_id": imports[1].id,
+        "contributors": [person.id for person in people],
+        "publishers": [publisher.id for publisher in publishers],
+        "series": [one.id for one in series],
+        "refresh_token": tokens.refresh_token,
+    }
+
+
+def _examples(ids: Mapping[str, Any], refresh_token: str) -> dict[str, Example]:
+    """Return for every endpoint that is more than a plain GET a request that works."""
+    admin, api = "/api/v1/admin", "/api/v1"
+    address = {"name": "Ada", "street": "1 Road", "city": "London", "country": "US"}
+    credentials = {"email": "reader@example.com", "password": PASSWORD}
+    newcomer = {"email": "new@example.com", "password": PASSWORD}
+    names = {
+        f"{method} {admin}/{kind}/{{named_id}}{rest}": Example(
+            ids={"named_id": ids[kind][0]}, json=json
+        )
+        for kind, change in (
+            ("contributors", {"name": "J. Austen"}),
+            ("publishers", {"name": "John Murray"}),
+            ("series", {"title": "Manners and morals"}),
+        )
+        for method, rest, json in (
+            ("PATCH", "", change),
+            ("POST", "/merge", {"ids": [ids[kind][1]]}),
+        )
+    }
+    pick = {"note": "Again.", "picked_by": "Ann", "position": 2}
+    return names | {
+        # accounts
+        f"POST {api}/auth/login": Example(json=credentials),
+        f"POST {api}/auth/register": Example(json=newcomer),
+        f"POST {api}/auth/refresh": Example(json={"refresh_token": refresh_token}),
+        f"POST {api}/auth/logout": Example(json={"refresh_token": refresh_token}),
+        f"PATCH {admin}/users/{{user_id}}/deactivate": Example(),
+        f"PATCH {admin}/users/{{user_id}}/reactivate": Example(),
+        f"PUT {admin}/users/{{user_id}}/rights": Example(json={"rights": ["reviews"]}),
+        # the catalogue
+        f"GET {api}/books/suggest": Example(query="?q=em"),
+        f"POST {api}/books": Example(json={"title": "New", "author": "Ann", "price": "9.99"}),
+        f"PUT {api}/books/{{book_id}}": Example(json={"price": "8.99"}),
+        f"DELETE {api}/books/{{book_id}}": Example(),
+        f"PATCH {api}/books/{{book_id}}/stock": Example(json={"quantity": 7}),
+        f"POST {api}/genres": Example(json={"name": "Poetry"}),
+        f"POST {api}/uploads/images": Example(files={"file": ("a.png", _picture())}),
+        f"PUT {admin}/staff-picks/{{work_id}}": Example(json=pick),
+        f"DELETE {admin}/staff-picks/{{work_id}}": Example(),
+        f"POST {admin}/works/{{work_id}}/merge": Example(
+            json={"work_ids": [ids["wanted_work_id"]]}
+        ),
+        f"POST {admin}/works/{{work_id}}/split": Example(
+            json={"book_ids": [ids["second_book_id"]]}
+        ),
+        f"POST {admin}/imports": Example(content=b"title,author,price\nA,B,1.00\n"),
+        f"POST {admin}/imports/{{import_id}}/cancel": Example(
+            ids={"import_id": ids["waiting_import_id"]}
+        ),
+        # basket, orders, wishes
+        f"POST {api}/cart/items": Example(json={"book_id": ids["wanted_book_id"]}),
+        f"PUT {api}/cart/items/{{item_id}}": Example(json={"quantity": 2}),
+        f"DELETE {api}/cart/items/{{item_id}}": Example(),
+        f"POST {api}/orders/checkout": Example(json={}),
+        f"POST {api}/wishlist": Example(json={"book_id": ids["wanted_book_id"]}),
+        f"DELETE {api}/wishlist/{{book_id}}": Example(),
+        f"POST {api}/prebooks": Example(json={"book_id": ids["sold_out_book_id"]}),
+        f"DELETE {api}/prebooks/{{prebook_id}}": Example(),
+        # pages
+        "GET /books/{book_id}": Example(status=301),
+        "GET /isbn/{isbn}": Example(status=301),
+        "GET /media/covers/{digest}/{name}": Example(status=404),  # there is none; all are told so
+        "GET /static": Example(ids={}, query="/shop.css"),
+        "GET /health/ready": Example(status=503),  # create_all leaves no revision
+        "GET /sign-in": Example(signed_in_status=303),
+        "GET /sign-up": Example(signed_in_status=303),
+        "POST /sign-in": Example(status=303, form=credentials),
+        "POST /sign-up": Example(status=303, form=newcomer),
+        "POST /sign-out": Example(status=303, form={}),
+        "POST /cart/items": Example(status=303, form={"book_id": str(ids["wanted_book_id"])}),
+        "POST /cart/items/{item_id}": Example(status=303, form={"action": "remove"}, missing=303),
+        "POST /checkout": Example(status=303, form=address | {"checkout_key": "k" * 16}),
+    }
+
+
+@cache
+def _picture() -> bytes:
+    return encoded(Image.new("RGB", (40, 60), "teal"), "PNG")
+
+
+@cache
+def _form_token() -> str:
+    return str(signer("csrf", get_settings()).dumps("a token of the tests"))

@@ -1,0 +1,101 @@
+"""A copy of everything that the shop keeps of a reader."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+from httpx import ASGITransport, AsyncClient
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.account.export import export_account
+from app.core.config import get_settings
+from app.main import app
+from app.notifications.service import write_mail
+from app.orders.models import OrderStatus
+from app.prebooks.service import add_prebook
+from app.users.models import User
+from app.users.sessions import start_session
+from app.users.tokens import start_family
+from app.wishlist.service import add_item
+from tests.account.test_addresses import HOME, PATH
+from tests.factories import bearer, make_book, withdraw_book
+from tests.orders.test_buyers import ADDRESS, place
+from tests.users.readers import make_reader
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+async def export(user: User) -> dict[str, Any]:
+    parts = [part async for part in export_account(user_id=user.id, now=NOW)]
+    document: dict[str, Any] = json.loads(b"".join(parts))
+    return document
+
+
+async def test_an_empty_account_is_a_whole_document(committed: AsyncSession) -> None:
+    user = await make_reader(committed)
+    document = await export(user)
+    assert document["format"] == 1
+    assert document["exported_at"] == NOW.isoformat()
+    assert document["account"]["email"] == "ada@example.com"
+    lists = ["addresses", "sign_ins", "basket", "wish_list", "waiting_list", "orders", "messages"]
+    assert {name: document[name] for name in lists} == {name: [] for name in lists}
+    assert document.keys() == {"format", "exported_at", "account", *lists}
+
+
+async def test_everything_is_in_it_and_nothing_of_others(committed: AsyncSession) -> None:
+    user, other = await make_reader(committed), await make_reader(committed, "other@example.com")
+    settings = get_settings()
+    wished, awaited = (
+        await make_book(committed, title="Wished"),
+        await make_book(committed, copies=0),
+    )
+    for reader in (user, other):
+        await start_session(committed, user_id=reader.id, now=NOW, lifetime=timedelta(days=1))
+        await start_family(
+            committed, user_id=reader.id, role=reader.role, now=NOW, settings=settings
+        )
+        await add_item(committed, user_id=reader.id, book_id=wished.id)
+        await add_prebook(committed, user_id=reader.id, book_id=awaited.id)
+        await place(committed, user=reader, email=reader.email, status=OrderStatus.DECLINED)
+        await place(committed, user=reader, email=reader.email, idempotency_key="second")
+        await write_mail(
+            committed,
+            event_id=uuid4(),
+            recipient=reader.email,
+            template="password_changed",
+            values={},
+            settings=settings,
+        )
+    await committed.commit()
+    await withdraw_book(committed, wished)
+    async with AsyncClient(transport=ASGITransport(app=app), base_url="http://test") as client:
+        await client.post(PATH, json=HOME, headers=bearer(user))
+        body = {"book_id": (await make_book(committed)).id, "quantity": 2}
+        await client.post("/api/v1/cart/items", json=body, headers=bearer(user))
+        answer = await client.get("/api/v1/account/export", headers=bearer(user))
+        assert (await client.get("/api/v1/account/export")).status_code == 401
+
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="my-account.json"'
+    assert answer.headers["Cache-Control"] == "no-store"
+    document = answer.json()
+    assert document["account"]["email"] == "ada@example.com"
+    assert [address["street"] for address in document["addresses"]] == [HOME["street"]]
+    assert document["basket"] == [body]
+    assert [wish["title"] for wish in document["wish_list"]] == ["Wished"]
+    assert [wait["book_id"] for wait in document["waiting_list"]] == [awaited.id]
+    assert [order["status"] for order in document["orders"]] == ["confirmed", "declined"]
+    assert document["orders"][0]["shipping_address"] == ADDRESS
+    assert document["orders"][0]["items"][0]["book"]["title"] == "Emma"
+    assert document["orders"][0]["payment"]["amount"] == "9.99"
+    assert [message["template"] for message in document["messages"]] == ["password_changed"]
+    assert "other@example.com" not in answer.text
+    assert "argon2" not in answer.text
+
+
+async def test_a_long_history_comes_whole(committed: AsyncSession) -> None:
+    user = await make_reader(committed)
+    for number in range(101):
+        await place(committed, user=user, idempotency_key=str(number))
+    orders = (await export(user))["orders"]
+    assert len({order["id"] for order in orders}) == 101

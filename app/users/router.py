@@ -60,6 +60,12 @@ async def register(
     "/login",
     summary="Sign in",
     responses={
+        400: {
+            "description": (
+                "AUTH_OAUTH_ONLY_ACCOUNT: the account has no password. Told only to a client that "
+                "keeps the cookie of an earlier sign-in; to all others it is 401"
+            )
+        },
         401: {
             "description": (
                 "AUTH_INVALID_CREDENTIALS: no such account, or not its password; "

@@ -2,12 +2,15 @@
 
 import asyncio
 import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from httpx import AsyncClient, Response
-from sqlalchemy import func, select, update
+from sqlalchemy import event, func, select, update
 from sqlalchemy.ext.asyncio import (
     AsyncEngine,
     AsyncSession,
@@ -15,6 +18,7 @@ from sqlalchemy.ext.asyncio import (
     create_async_engine,
 )
 
+from app.core import security
 from app.core.config import get_settings
 from app.core.security import Role, decode_access_token, hash_token, verify_password
 from app.db.session import AsyncSessionLocal
@@ -213,6 +217,98 @@ async def test_unknown_address_and_wrong_password_look_the_same(
     assert wrong.json() == INVALID_CREDENTIALS
     assert wrong.content == unknown.content == without_password.content
     assert await count(db_session, TokenFamily) == 1
+
+
+async def test_an_account_without_password_is_told_only_where_it_was_signed_in_to(
+    client: AsyncClient, db_session: AsyncSession
+) -> None:
+    await register(client)
+    await register(client, email="eve@example.com")
+    known = dict(client.cookies)
+    await db_session.execute(update(User).values(password_hash=None))
+    await db_session.commit()
+
+    here = await post(client, "login", ACCOUNT)
+    client.cookies.clear()
+    elsewhere = await post(client, "login", ACCOUNT)
+    client.cookies.update(known)
+    await db_session.execute(update(User).values(is_active=False))
+    await db_session.commit()
+    deactivated = await post(client, "login", ACCOUNT)
+
+    assert here.status_code == 400
+    assert here.json() == {
+        "detail": "This account has no password. Sign in as you did before.",
+        "code": "AUTH_OAUTH_ONLY_ACCOUNT",
+    }
+    assert elsewhere.status_code == deactivated.status_code == 401
+    assert elsewhere.json() == deactivated.json() == INVALID_CREDENTIALS
+
+
+class Work:
+    """What the requests within a block cost: statements, and passwords that were hashed."""
+
+    def __init__(self) -> None:
+        self.statements: list[str] = []
+        self.hashes = 0
+
+
+@contextmanager
+def counted(engine: AsyncEngine) -> Iterator[Work]:
+    work = Work()
+    argon2 = security._hasher().hashers[0]
+    usual = argon2.verify
+
+    def note(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
+        work.statements.append(re.sub(r"(sa_savepoint)_\d+", r"\1", statement))
+
+    def verify(password: str | bytes, hash: str | bytes) -> bool:  # noqa: A002 (its name there)
+        work.hashes += 1
+        return usual(password, hash)
+
+    event.listen(engine.sync_engine, "before_cursor_execute", note)
+    argon2.verify = verify  # type: ignore[method-assign]
+    try:
+        yield work
+    finally:
+        event.remove(engine.sync_engine, "before_cursor_execute", note)
+        argon2.verify = usual  # type: ignore[method-assign]
+
+
+async def test_every_refusal_at_sign_in_has_the_same_bytes_and_costs_the_same(
+    client: AsyncClient, db_session: AsyncSession, test_engine: AsyncEngine
+) -> None:
+    await register(client)
+    await register(client, email="closed@example.com")
+    client.cookies.clear()
+    await db_session.execute(
+        update(User).where(User.email == "closed@example.com").values(is_active=False)
+    )
+    db_session.add(User(email="oauth@example.com"))
+    await db_session.commit()
+
+    answers, works = [], []
+    for name in ("ada", "nobody", "oauth", "closed"):
+        with counted(test_engine) as work:
+            answers.append(
+                await post(
+                    client,
+                    "login",
+                    {"email": f"{name}@example.com", "password": "wrong horse"},
+                )
+            )
+        works.append((work.hashes, work.statements))
+
+    assert [answer.status_code for answer in answers] == [401] * 4
+    assert {answer.content for answer in answers} == {answers[0].content}
+    headers = [
+        {name for name in answer.headers if name not in {"x-request-id", "date"}}
+        for answer in answers
+    ]
+    assert headers == [headers[0]] * 4
+    assert works == [works[0]] * 4
+    assert works[0][0] == 1
+    assert len(works[0][1]) >= 2
 
 
 async def test_deactivation_is_told_only_to_who_knows_the_password(

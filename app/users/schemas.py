@@ -120,6 +120,13 @@ class Register(WriteModel):
         return refuse_address(password, email=info.data.get("email", ""))
 
 
+class RegisterByMail(WriteModel):
+    """A new account whose password is chosen by a link that is mailed to its address."""
+
+    email: Email
+    full_name: Annotated[FullName | None, EmptyAsNone] = None
+
+
 class Login(WriteModel):
     """The proof of an account; a code as well, of either kind, where two-step sign-in is on."""
 

@@ -55,7 +55,7 @@ from app.users import models as user_models
 from app.users.account_router import password_router
 from app.users.account_router import router as account_router
 from app.users.admin_router import router as admin_users_router
-from app.users.jobs import prune_sign_ins, send_reset_link_if_known
+from app.users.jobs import answer_registration, prune_sign_ins, send_reset_link_if_known
 from app.users.oauth import models as oauth_models
 from app.users.oauth.router import router as oauth_router
 from app.users.router import router as auth_router
@@ -126,6 +126,7 @@ JOBS: tuple[Job, ...] = (
     write_link_mail,
     write_notice,
     send_reset_link_if_known,
+    answer_registration,
     settle_overdue_orders,
     prune_guest_carts,
     prune_sent_words,

@@ -15,9 +15,10 @@ import httpx
 import pytest
 from sqlalchemy import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine
+from typer.testing import CliRunner
 
 from app import local, server
-from app.commands import demo
+from app.commands import accounts, demo
 from app.db.embedded import EmbeddedPostgres
 from tests.books.onix.messages import IDENTIFIED, ROOT_30
 from tests.live import free_port, plain_url
@@ -410,6 +411,24 @@ async def test_a_password_that_could_not_sign_in_is_refused(
     assert "may run the shop" in await run_command(
         *arguments, database_url=live_database, stdin=b"a long password\r\n"
     )
+
+
+@pytest.mark.parametrize("command", ["create-admin", "reset-password"])
+@pytest.mark.parametrize(
+    ("password", "words"),
+    [
+        ("password123", "Many people use this password"),
+        ("bookstore", "Please choose a password that is not made of your address or the shop's"),
+        ("Boss@example.com", "Please choose a password that is not made of your address"),
+    ],
+)
+def test_a_password_that_is_easily_guessed_is_refused(
+    command: str, password: str, words: str
+) -> None:
+    arguments = [command, "boss@example.com"]
+    result = CliRunner().invoke(accounts.app, arguments, input=f"{password}\n")
+    assert result.exit_code == 1
+    assert words in " ".join(result.output.split())
 
 
 async def test_a_damaged_gzip_fails_after_what_could_be_read(

@@ -7,6 +7,7 @@ from typing import Annotated, TypeVar
 
 import typer
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails, PydanticCustomError
 from rich.markup import escape
 from rich.table import Table
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -22,6 +23,7 @@ from app.core.security import MAX_PASSWORD_CHARACTERS, Role, hash_password
 from app.db.session import dispose_engine, session_scope
 from app.users import administration
 from app.users.errors import UserNotFoundError
+from app.users.guessable import refuse_address
 from app.users.schemas import MIN_PASSWORD_CHARACTERS, NewPassword, UserQuery, UserRead
 
 app = typer.Typer(help="Accounts.", no_args_is_help=True, add_completion=False)
@@ -34,6 +36,7 @@ REFUSED_PASSWORDS = {
     "too_short": f"A password has at least {MIN_PASSWORD_CHARACTERS} characters.",
     "too_long": f"A password has at most {MAX_PASSWORD_CHARACTERS} characters.",
 }
+GUESSABLE = {"password_common", "password_name"}
 CONTROL_CHARACTERS = "A password has no control characters."
 
 
@@ -49,7 +52,7 @@ def create_admin(email: Email) -> None:
 
     Example: bookstore user create-admin ada@example.com
     """
-    password = _ask_password()
+    password = _ask_password(email)
 
     async def create(session: AsyncSession) -> None:
         await administration.create_admin(
@@ -103,7 +106,7 @@ def reset_password(email: Email) -> None:
 
     Example: bookstore user reset-password admin@example.com
     """
-    password = _ask_password()
+    password = _ask_password(email)
 
     async def reset(session: AsyncSession) -> None:
         await administration.reset_password(
@@ -184,7 +187,7 @@ def _say(words: str) -> None:
     out.print(visible(words), markup=False, soft_wrap=True)
 
 
-def _ask_password() -> str:
+def _ask_password(email: str) -> str:
     """Return a password that the account can sign in with, or end with what is wrong with it."""
     if sys.stdin.isatty():
         password: str = typer.prompt("Password", hide_input=True, confirmation_prompt=True)
@@ -194,13 +197,18 @@ def _ask_password() -> str:
         except UnicodeDecodeError:
             fail("The password is not UTF-8.")
     try:
-        return ChosenPassword(password=password).password
+        return refuse_address(ChosenPassword(password=password).password, email=email)
     except ValidationError as error:
-        fail(
-            REFUSED_PASSWORDS.get(
-                error.errors()[0]["type"].removeprefix("string_"), CONTROL_CHARACTERS
-            )
-        )
+        fail(_sentence(error.errors()[0]))
+    except PydanticCustomError as error:
+        fail(error.message())
+
+
+def _sentence(fault: ErrorDetails) -> str:
+    kind = fault["type"].removeprefix("string_")
+    if kind in GUESSABLE:
+        return fault["msg"]
+    return REFUSED_PASSWORDS.get(kind, CONTROL_CHARACTERS)
 
 
 def _run(step: Callable[[AsyncSession], Awaitable[T]], email: str = "") -> T:

@@ -61,6 +61,14 @@ class TwoStepRule(StrEnum):
     REQUIRED = "required"
 
 
+class SilentRegistration(StrEnum):
+    """Where opening an account tells nobody whether the address has one; a mail tells its owner."""
+
+    NOWHERE = "nowhere"
+    PAGES = "pages"
+    EVERYWHERE = "everywhere"
+
+
 class Settings(BaseSettings):
     """All settings of the application. A name in capitals is the environment variable."""
 
@@ -90,6 +98,7 @@ class Settings(BaseSettings):
     locale: str = "en_US"
     time_zone: str = "UTC"
 
+    silent_registration: SilentRegistration = SilentRegistration.PAGES
     access_token_minutes: Annotated[int, Field(ge=1)] = 15
     refresh_token_days: Annotated[int, Field(ge=1)] = 30
     session_days: Annotated[int, Field(ge=1)] = 30

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import secrets
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -93,15 +94,23 @@ async def _in_thread(work: Callable[[], T]) -> T:
         return await asyncio.to_thread(work)
 
 
+def _as_typed_anywhere(password: str) -> str:
+    """Return the one spelling of a password that keyboards and systems spell in several ways.
+
+    NFKC, as NIST SP 800-63B-4 (3.1.1.2) asks. Nothing is cut off, and no case is changed.
+    """
+    return unicodedata.normalize("NFKC", password)
+
+
 async def hash_password(password: str) -> str:
     """Return the Argon2id hash. Call it with no transaction open: it takes a while."""
-    return await _in_thread(lambda: _hasher().hash(password))
+    return await _in_thread(lambda: _hasher().hash(_as_typed_anywhere(password)))
 
 
 async def verify_password(password: str, password_hash: str | None) -> bool:
     """Tell whether the password is right; without a hash it takes as long and says no."""
     matches = await _in_thread(
-        lambda: _hasher().verify(password, password_hash or _stand_in_hash())
+        lambda: _hasher().verify(_as_typed_anywhere(password), password_hash or _stand_in_hash())
     )
     return matches and password_hash is not None
 

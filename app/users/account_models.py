@@ -14,6 +14,7 @@ class LinkPurpose(StrEnum):
     """What a mailed link is for; it is good for nothing else."""
 
     VERIFY_EMAIL = "verify_email"
+    CHOOSE_PASSWORD = "choose_password"  # noqa: S105 (a purpose)
     RESET_PASSWORD = "reset_password"  # noqa: S105 (a purpose)
     CONFIRM_OLD_EMAIL = "confirm_old_email"
     CONFIRM_NEW_EMAIL = "confirm_new_email"

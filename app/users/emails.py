@@ -12,7 +12,7 @@ from app.users import link_repository, links, repository
 from app.users.account_models import LinkPurpose
 from app.users.account_schemas import ChangeState
 from app.users.errors import EmailConflictError, LinkInvalidError, SameEmailError
-from app.users.passwords import confirm_password
+from app.users.passwords import RESET, confirm_password
 
 VERIFY = frozenset({LinkPurpose.VERIFY_EMAIL})
 
@@ -102,7 +102,7 @@ async def confirm_change(
     await links.drop_links(
         session,
         user_id=user_id,
-        purposes=frozenset({LinkPurpose.RESET_PASSWORD, LinkPurpose.VERIFY_EMAIL}),
+        purposes=RESET | VERIFY,
     )
     await links.send_notice(session, notice=links.Notice.EMAIL_CHANGED, recipient=before.email)
     await links.announce_proof(session, user_id=user_id)

@@ -21,6 +21,14 @@ class AccountDeactivatedError(AppError):
     detail = "Account deactivated. Contact support."
 
 
+class OAuthOnlyAccountError(AppError):
+    """The account has no password; told only on a device on which it was signed in to."""
+
+    status: ClassVar[int] = 400
+    code: ClassVar[str] = "AUTH_OAUTH_ONLY_ACCOUNT"
+    detail = "This account has no password. Sign in as you did before."
+
+
 class EmailConflictError(AppError):
     """An account with this e-mail exists."""
 

@@ -11,6 +11,7 @@ from app.users.links import forget_expired_changes, forget_expired_links
 from app.users.oauth.trips import forget_expired_trips
 from app.users.passwords import FORGOTTEN, send_reset_link
 from app.users.sessions import forget_expired_sessions
+from app.users.sign_up import ANSWER, answer_by_mail
 from app.users.tokens import forget_expired_families
 from app.users.two_step import pending
 
@@ -43,6 +44,13 @@ async def prune_sign_ins() -> None:
 
     for forget in (sessions, families, attempts, links, changes, trips, half_way):
         await in_batches(forget)
+
+
+@job(ANSWER)
+async def answer_registration(*, email: str, is_new: bool) -> None:
+    """Let a mail be written to whoever reads the mail of an address that was registered."""
+    async with session_scope() as session:
+        await answer_by_mail(session, email=email, is_new=is_new, now=utc_now())
 
 
 @job(FORGOTTEN)

@@ -39,6 +39,7 @@ class Notice(StrEnum):
     PASSWORD_CHANGED = "password_changed"  # noqa: S105 (a folder of words)
     EMAIL_CHANGED = "email_changed"
     EMAIL_TAKEN = "email_taken"
+    REGISTRATION_TRIED = "registration_tried"
     ACCOUNT_DELETED = "account_deleted"
 
 
@@ -47,6 +48,7 @@ PAUSE = timedelta(minutes=1)
 
 LIFETIMES = {
     LinkPurpose.VERIFY_EMAIL: timedelta(days=3),
+    LinkPurpose.CHOOSE_PASSWORD: timedelta(days=1),
     LinkPurpose.RESET_PASSWORD: timedelta(minutes=30),
     LinkPurpose.CONFIRM_OLD_EMAIL: timedelta(days=1),
     LinkPurpose.CONFIRM_NEW_EMAIL: timedelta(days=1),
@@ -55,6 +57,7 @@ LIFETIMES = {
 
 PATHS = {
     LinkPurpose.VERIFY_EMAIL: "/verify-email",
+    LinkPurpose.CHOOSE_PASSWORD: "/reset-password",
     LinkPurpose.RESET_PASSWORD: "/reset-password",
     LinkPurpose.CONFIRM_OLD_EMAIL: "/confirm-email",
     LinkPurpose.CONFIRM_NEW_EMAIL: "/confirm-email",

@@ -21,10 +21,8 @@ from app.users.service import release_connection, to_principal
 FORGOTTEN = JobKind(name="users.send_reset_link")
 """The job that looks whether there is an account, after the request has been answered."""
 
-RESET = frozenset({LinkPurpose.RESET_PASSWORD})
-VOID_AFTER_CHANGE = frozenset(
-    {LinkPurpose.RESET_PASSWORD, LinkPurpose.DELETE_ACCOUNT, *links.EMAIL_CHANGE}
-)
+RESET = frozenset({LinkPurpose.CHOOSE_PASSWORD, LinkPurpose.RESET_PASSWORD})
+VOID_AFTER_CHANGE = frozenset({*RESET, LinkPurpose.DELETE_ACCOUNT, *links.EMAIL_CHANGE})
 
 
 async def confirm_password(

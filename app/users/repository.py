@@ -50,7 +50,7 @@ async def insert_user(
     session: AsyncSession,
     *,
     email: str,
-    password_hash: str,
+    password_hash: str | None,
     full_name: str | None,
     role: Role,
 ) -> User | None:

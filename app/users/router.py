@@ -1,11 +1,13 @@
 """Accounts and tokens as JSON."""
 
 from fastapi import APIRouter, Response, status
+from fastapi.responses import JSONResponse
 
 from app.core.clock import Now
+from app.core.config import SilentRegistration
 from app.core.deps import AppSettings, DbSession
 from app.core.rights import open_to_all
-from app.users import emails, service, tokens
+from app.users import emails, service, sign_up, tokens
 from app.users.deps import FromWhere, RequestClient, remember_device
 from app.users.schemas import Login, Refresh, Register, TokenPair
 from app.users.two_step import service as two_step
@@ -25,7 +27,12 @@ TOO_MANY_ATTEMPTS = {
     "/register",
     status_code=status.HTTP_201_CREATED,
     summary="Open an account",
+    response_model=TokenPair,
     responses={
+        202: {
+            "description": "Where the shop tells nobody whether an address has an account: a mail "
+            "was sent, by whose link the account's owner chooses a password",
+        },
         409: {"description": "AUTH_EMAIL_CONFLICT: the address has an account"},
         429: TOO_MANY_ATTEMPTS,
     },
@@ -39,8 +46,13 @@ async def register(
     now: Now,
     settings: AppSettings,
     whence: FromWhere,
-) -> TokenPair:
+) -> TokenPair | Response:
     """Open an account and sign in to it. A link to prove the address is mailed to it."""
+    if settings.silent_registration is SilentRegistration.EVERYWHERE:
+        await sign_up.register_by_mail(
+            session, email=account.email, full_name=account.full_name, client=client, now=now
+        )
+        return JSONResponse({"detail": sign_up.LOOK_INTO_MAIL}, status.HTTP_202_ACCEPTED)
     user = await service.register(
         session,
         email=account.email,
@@ -60,6 +72,12 @@ async def register(
     "/login",
     summary="Sign in",
     responses={
+        400: {
+            "description": (
+                "AUTH_OAUTH_ONLY_ACCOUNT: the account has no password. Told only to a client that "
+                "keeps the cookie of an earlier sign-in; to all others it is 401"
+            )
+        },
         401: {
             "description": (
                 "AUTH_INVALID_CREDENTIALS: no such account, or not its password; "

@@ -10,6 +10,8 @@ from pydantic import (
     BeforeValidator,
     Field,
     StringConstraints,
+    ValidationInfo,
+    field_validator,
     model_validator,
 )
 from pydantic_core import PydanticCustomError
@@ -25,6 +27,7 @@ from app.core.schemas import (
     refuse_control_characters,
 )
 from app.core.security import MAX_PASSWORD_CHARACTERS, Role
+from app.users.guessable import refuse_address, refuse_common
 
 MAX_EMAIL_CHARACTERS = 254
 MAX_NAME_CHARACTERS = 120
@@ -80,8 +83,10 @@ Password = Annotated[
 ]
 """A password as it was typed, blanks at its ends included."""
 
-NewPassword = Annotated[Password, Field(min_length=MIN_PASSWORD_CHARACTERS)]
-"""A password that is being chosen."""
+NewPassword = Annotated[
+    Password, Field(min_length=MIN_PASSWORD_CHARACTERS), AfterValidator(refuse_common)
+]
+"""A password that is being chosen; none that many people have chosen before."""
 
 FullName = Annotated[OneLine, Field(max_length=MAX_NAME_CHARACTERS, examples=["Ada Lovelace"])]
 
@@ -107,6 +112,18 @@ class Register(WriteModel):
 
     email: Email
     password: NewPassword
+    full_name: Annotated[FullName | None, EmptyAsNone] = None
+
+    @field_validator("password")
+    @classmethod
+    def _is_not_the_address(cls, password: str, info: ValidationInfo) -> str:
+        return refuse_address(password, email=info.data.get("email", ""))
+
+
+class RegisterByMail(WriteModel):
+    """A new account whose password is chosen by a link that is mailed to its address."""
+
+    email: Email
     full_name: Annotated[FullName | None, EmptyAsNone] = None
 
 

@@ -26,6 +26,7 @@ from app.users.errors import (
     EmailConflictError,
     InvalidCredentialsError,
     InvalidEmailError,
+    OAuthOnlyAccountError,
 )
 from app.users.limits import Client, Purpose
 from app.users.models import User
@@ -120,19 +121,23 @@ async def check_credentials(
     Raises:
         TooManyAttemptsError: for this account, or from this client.
         InvalidCredentialsError: no such account, or not its password.
+        OAuthOnlyAccountError: the account has no password, and knows the client's device.
         AccountDeactivatedError: both are right, and the account is closed.
     """
+    device = devices.recognise(client.device_cookie, email=email, settings=get_settings())
     spent = await limits.spend(
         session,
         purpose=Purpose.SIGN_IN,
         email=email,
         address=client.address,
-        device=devices.recognise(client.device_cookie, email=email, settings=get_settings()),
+        device=device,
         now=now,
     )
     known = await read_user(session, email=email)
     password_hash = known.password_hash if known is not None else None
     matches = await verify_password(password, password_hash)
+    if device is not None and known is not None and known.is_active and password_hash is None:
+        raise OAuthOnlyAccountError
     if known is None or password_hash is None or not matches:
         raise InvalidCredentialsError
     user = await repository.lock_user(session, user_id=known.id, password_hash=password_hash)

@@ -2,16 +2,26 @@
 
 import asyncio
 import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from httpx import AsyncClient, Response
-from sqlalchemy import func, select, update
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
+from sqlalchemy import event, func, select, update
+from sqlalchemy.ext.asyncio import (
+    AsyncEngine,
+    AsyncSession,
+    async_sessionmaker,
+    create_async_engine,
+)
 
+from app.core import security
 from app.core.config import get_settings
 from app.core.security import Role, decode_access_token, hash_token, verify_password
+from app.db.session import AsyncSessionLocal
 from app.users.models import RefreshToken, TokenFamily, User
 from app.users.tokens import GRACE
 from tests.users.conftest import Clock, connections_in_use, hashing_delayed
@@ -108,6 +118,8 @@ async def test_register_refuses_a_known_address_in_any_case(
         ({**ACCOUNT, "password": "x" * 1025}, "password"),
         ({**ACCOUNT, "password": "nul\x00nul\x00nul"}, "password"),
         ({**ACCOUNT, "password": 12345678}, "password"),
+        ({**ACCOUNT, "password": "password123"}, "password"),
+        ({**ACCOUNT, "password": "ada@example.com"}, "password"),
         ({**ACCOUNT, "full_name": "x" * 121}, "full_name"),
         ({**ACCOUNT, "full_name": "\x00"}, "full_name"),
         ({**ACCOUNT, "role": "admin"}, "role"),
@@ -127,6 +139,31 @@ async def test_register_refuses_malformed_input(
     assert await count(db_session, User) == 0
 
 
+async def test_a_common_password_is_refused_in_a_sentence(client: AsyncClient) -> None:
+    response = await post(client, "register", {**ACCOUNT, "password": "Password123"})
+
+    assert response.json() == {
+        "detail": [
+            {
+                "type": "password_common",
+                "loc": ["body", "password"],
+                "msg": "Many people use this password, so it is tried first. "
+                "Please choose another.",
+            }
+        ],
+        "code": "VALIDATION_ERROR",
+    }
+
+
+async def test_a_password_is_the_same_on_every_keyboard(client: AsyncClient) -> None:
+    await register(client, password="Zu\u0308rich \ufb01sh \uff11\uff12")
+
+    composed = await post(client, "login", {**ACCOUNT, "password": "Z\u00fcrich fish 12"})
+    other_case = await post(client, "login", {**ACCOUNT, "password": "z\u00fcrich fish 12"})
+
+    assert (composed.status_code, other_case.status_code) == (200, 401)
+
+
 async def test_lone_surrogates_are_malformed_input(client: AsyncClient) -> None:
     for name in ("email", "password", "full_name"):
         fields = {**ACCOUNT, "full_name": "Ada", name: "\ud800@example.com"}
@@ -138,7 +175,7 @@ async def test_lone_surrogates_are_malformed_input(client: AsyncClient) -> None:
         assert code(response) == (422, "VALIDATION_ERROR")
 
 
-@pytest.mark.parametrize("password", ["eight888", "ü" * 1024, "日本語のパスワード"])
+@pytest.mark.parametrize("password", ["eight89 ", "ü" * 1024, "日本語のパスワード"])
 async def test_a_password_may_be_long_and_in_any_script(client: AsyncClient, password: str) -> None:
     await register(client, password=password)
 
@@ -180,6 +217,98 @@ async def test_unknown_address_and_wrong_password_look_the_same(
     assert wrong.json() == INVALID_CREDENTIALS
     assert wrong.content == unknown.content == without_password.content
     assert await count(db_session, TokenFamily) == 1
+
+
+async def test_an_account_without_password_is_told_only_where_it_was_signed_in_to(
+    client: AsyncClient, db_session: AsyncSession
+) -> None:
+    await register(client)
+    await register(client, email="eve@example.com")
+    known = dict(client.cookies)
+    await db_session.execute(update(User).values(password_hash=None))
+    await db_session.commit()
+
+    here = await post(client, "login", ACCOUNT)
+    client.cookies.clear()
+    elsewhere = await post(client, "login", ACCOUNT)
+    client.cookies.update(known)
+    await db_session.execute(update(User).values(is_active=False))
+    await db_session.commit()
+    deactivated = await post(client, "login", ACCOUNT)
+
+    assert here.status_code == 400
+    assert here.json() == {
+        "detail": "This account has no password. Sign in as you did before.",
+        "code": "AUTH_OAUTH_ONLY_ACCOUNT",
+    }
+    assert elsewhere.status_code == deactivated.status_code == 401
+    assert elsewhere.json() == deactivated.json() == INVALID_CREDENTIALS
+
+
+class Work:
+    """What the requests within a block cost: statements, and passwords that were hashed."""
+
+    def __init__(self) -> None:
+        self.statements: list[str] = []
+        self.hashes = 0
+
+
+@contextmanager
+def counted(engine: AsyncEngine) -> Iterator[Work]:
+    work = Work()
+    argon2 = security._hasher().hashers[0]
+    usual = argon2.verify
+
+    def note(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
+        work.statements.append(re.sub(r"(sa_savepoint)_\d+", r"\1", statement))
+
+    def verify(password: str | bytes, hash: str | bytes) -> bool:  # noqa: A002 (its name there)
+        work.hashes += 1
+        return usual(password, hash)
+
+    event.listen(engine.sync_engine, "before_cursor_execute", note)
+    argon2.verify = verify  # type: ignore[method-assign]
+    try:
+        yield work
+    finally:
+        event.remove(engine.sync_engine, "before_cursor_execute", note)
+        argon2.verify = usual  # type: ignore[method-assign]
+
+
+async def test_every_refusal_at_sign_in_has_the_same_bytes_and_costs_the_same(
+    client: AsyncClient, db_session: AsyncSession, test_engine: AsyncEngine
+) -> None:
+    await register(client)
+    await register(client, email="closed@example.com")
+    client.cookies.clear()
+    await db_session.execute(
+        update(User).where(User.email == "closed@example.com").values(is_active=False)
+    )
+    db_session.add(User(email="oauth@example.com"))
+    await db_session.commit()
+
+    answers, works = [], []
+    for name in ("ada", "nobody", "oauth", "closed"):
+        with counted(test_engine) as work:
+            answers.append(
+                await post(
+                    client,
+                    "login",
+                    {"email": f"{name}@example.com", "password": "wrong horse"},
+                )
+            )
+        works.append((work.hashes, work.statements))
+
+    assert [answer.status_code for answer in answers] == [401] * 4
+    assert {answer.content for answer in answers} == {answers[0].content}
+    headers = [
+        {name for name in answer.headers if name not in {"x-request-id", "date"}}
+        for answer in answers
+    ]
+    assert headers == [headers[0]] * 4
+    assert works == [works[0]] * 4
+    assert works[0][0] == 1
+    assert len(works[0][1]) >= 2
 
 
 async def test_deactivation_is_told_only_to_who_knows_the_password(
@@ -505,3 +634,29 @@ async def test_no_connection_is_held_while_passwords_are_hashed(
     answers = await asyncio.gather(*tasks)
     assert held == 0
     assert [answer.status_code for answer in answers] == [200] * 8 + [401]
+
+
+async def test_others_are_served_while_thirty_passwords_are_hashed(
+    real_client: AsyncClient, test_engine: AsyncEngine
+) -> None:
+    small = create_async_engine(test_engine.url, pool_size=2, max_overflow=0, pool_timeout=10)
+    AsyncSessionLocal.configure(bind=small)
+    try:
+        async with hashing_delayed() as until_waiting:
+            tasks = [
+                asyncio.create_task(
+                    post(real_client, "login", {**ACCOUNT, "email": f"reader{number}@example.com"})
+                )
+                for number in range(30)
+            ]
+            await until_waiting(len(tasks))
+            held = connections_in_use(small)
+            other = await real_client.get("/api/v1/genres")
+        answers = await asyncio.gather(*tasks)
+    finally:
+        AsyncSessionLocal.configure(bind=test_engine)
+        await small.dispose()
+
+    assert held == 0
+    assert other.status_code == 200
+    assert [answer.status_code for answer in answers] == [401] * 30

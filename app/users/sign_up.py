@@ -1,0 +1,52 @@
+"""Opening an account without telling whether the address has one already.
+
+The answer is the same for both, and so is the work: an account is added unless there is one, and a
+job is queued that writes a mail. A new account has no password; its owner chooses one by a link.
+So nobody learns of an account by trying to open it and then to sign in, and nobody opens one for
+an address whose mail they do not read.
+"""
+
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.core.security import Role
+from app.jobs.queue import JobKind, enqueue
+from app.users import limits, links, repository
+from app.users.account_models import LinkPurpose
+from app.users.limits import Client, Purpose
+
+ANSWER = JobKind(name="users.answer_registration")
+"""The job that lets a mail be written to the owner of the address."""
+
+LOOK_INTO_MAIL = "We have sent a mail to this address. Follow its link to go on."
+
+
+async def register_by_mail(
+    session: AsyncSession, *, email: str, full_name: str | None, client: Client, now: datetime
+) -> None:
+    """Open an account, unless the address has one, and write to whoever reads its mail.
+
+    Raises:
+        TooManyAttemptsError: for this address, or from this client.
+    """
+    await limits.spend(
+        session, purpose=Purpose.REGISTRATION, email=email, address=client.address, now=now
+    )
+    user = await repository.insert_user(
+        session, email=email, password_hash=None, full_name=full_name, role=Role.USER
+    )
+    await enqueue(session, ANSWER, email=email, is_new=user is not None)
+
+
+async def answer_by_mail(session: AsyncSession, *, email: str, is_new: bool, now: datetime) -> None:
+    """Mail the link for the first password, or the notice that there is an account already."""
+    user = await repository.find_user_by_email(session, email=email)
+    if user is None or not user.is_active:
+        return
+    if is_new:
+        await links.issue_link(
+            session, user_id=user.id, purpose=LinkPurpose.CHOOSE_PASSWORD, email=email, now=now
+        )
+    else:
+        await links.send_notice(session, notice=links.Notice.REGISTRATION_TRIED, recipient=email)

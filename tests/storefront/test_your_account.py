@@ -2,8 +2,10 @@
 
 import re
 from datetime import UTC, datetime
+from uuid import UUID
 
 import pytest
+from fastapi.routing import APIRoute
 from httpx import AsyncClient
 from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -11,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.account.models import SavedAddress
 from app.core.config import get_settings
 from app.core.security import verify_password
+from app.storefront import account_links, addresses, your_account
 from app.users import passwords
 from app.users.account_models import AccountLink, LinkPurpose
 from app.users.deps import SESSION
@@ -310,3 +313,24 @@ async def test_an_account_without_a_password_is_deleted_by_a_link(
     token = await newest_token(db_session, LinkPurpose.DELETE_ACCOUNT)
     await browser.go(f"/account/delete?token={token}")
     assert "Your account is deleted" in (await browser.send("/account/delete")).text
+
+
+FORMS = sorted(
+    route.path
+    for router in (account_links.router, your_account.router, addresses.router)
+    for route in router.routes
+    if isinstance(route, APIRoute) and "POST" in (route.methods or ())
+)
+
+
+@pytest.mark.parametrize("path", FORMS)
+async def test_no_form_is_taken_from_elsewhere(
+    browser: Browser, db_session: AsyncSession, path: str
+) -> None:
+    await browser.sign_up()
+    address = path.format(session_id=UUID(int=1), address_id=1)
+    foreign = ({"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-origin"})
+    for headers in foreign:  # the second comes from here, without the token
+        refused = await browser.client.post(address, headers=headers, data={"password": PASSWORD})
+        assert refused.status_code == 403
+    assert len(await session_ids(db_session)) == 1

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 from fastapi.routing import APIRoute
-from httpx import AsyncClient
+from httpx import URL, AsyncClient
 from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -334,3 +334,36 @@ async def test_no_form_is_taken_from_elsewhere(
         refused = await browser.client.post(address, headers=headers, data={"password": PASSWORD})
         assert refused.status_code == 403
     assert len(await session_ids(db_session)) == 1
+
+
+async def test_over_https_every_cookie_is_bound_to_the_host(
+    client: AsyncClient, db_session: AsyncSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PUBLIC_URL", "https://test")
+    get_settings.cache_clear()
+    try:
+        client.base_url = URL("https://test")
+        browser = Browser(client)
+        client.headers["Origin"] = "https://test"
+        book = await make_book(db_session)
+        cookies = (await browser.go("/sign-up")).headers.get_list("Set-Cookie")
+        fields = {"email": "ada@example.com", "password": PASSWORD}
+        change = {"current_password": PASSWORD, "password": OTHER_PASSWORD}
+        for path, values in (
+            ("/cart/items", {"book_id": str(book.id)}),
+            ("/sign-up", fields),
+            ("/account/password", change),
+            ("/sign-out", {}),
+        ):
+            sent = await browser.send(path, **values)
+            assert sent.status_code == 303
+            cookies += sent.headers.get_list("Set-Cookie")
+            browser.page = (await browser.client.get("/forgotten-password")).text
+    finally:
+        monkeypatch.undo()
+        get_settings.cache_clear()
+    names = [cookie.partition("=")[0] for cookie in cookies]
+    session, cart = "__Host-session", "__Host-cart"
+    assert names == ["__Host-csrf", cart, session, cart, session, session]
+    for cookie in cookies:
+        assert {"HttpOnly", "Path=/", "SameSite=lax", "Secure"} <= set(cookie.split("; "))

@@ -44,6 +44,10 @@ async def test_addresses_are_kept_changed_and_forgotten(
         "is_default": True,  # the only one is
         "created_at": written["created_at"],
     }
+    await client.post(PATH, json={**HOME, "street": "Passing"}, headers=headers)
+    assert await book() == [("12 St James's Square", True), ("Passing", False)]
+    passing = (await client.get(PATH, headers=headers)).json()[1]["id"]
+    await client.delete(f"{PATH}/{passing}", headers=headers)
     await client.post(PATH, json=WORK, headers=headers)
     assert await book() == [("1 Dorset Street", True), ("12 St James's Square", False)]
 

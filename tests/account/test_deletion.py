@@ -15,8 +15,11 @@ from app.core.config import get_settings
 from app.core.exceptions import AppError
 from app.core.security import Role
 from app.db.session import session_scope
+from app.notifications.handlers import confirm_order_by_mail
 from app.notifications.models import Mail
 from app.notifications.service import write_mail
+from app.orders.buyers import forget_buyer
+from app.orders.events import OrderConfirmed
 from app.orders.models import OrderStatus
 from app.users.account_models import LinkPurpose
 from app.users.links import MAIL_NOTICE
@@ -208,3 +211,15 @@ async def test_a_closed_account_cannot_be_deleted_by_its_reader(
     await db_session.commit()
     assert (await delete(client, user, password=PASSWORD)).status_code == 403
     assert (await rows(db_session))["users"] == 1
+
+
+async def test_nobody_is_written_to_about_an_order_without_its_person(
+    committed: AsyncSession,
+) -> None:
+    user = await make_reader(committed)
+    order_id = await place(committed, user=user)
+    await forget_buyer(committed, user_id=user.id)
+    await committed.commit()
+    event = OrderConfirmed(order_id=order_id)
+    await confirm_order_by_mail.function(event, event_id=uuid4())
+    assert (await committed.scalars(select(Mail))).all() == []

@@ -14,6 +14,7 @@ from app.main import app
 from app.notifications.service import write_mail
 from app.orders.models import OrderStatus
 from app.prebooks.service import add_prebook
+from app.users.deps import SESSION
 from app.users.models import User
 from app.users.sessions import start_session
 from app.users.tokens import start_family
@@ -75,10 +76,20 @@ async def test_everything_is_in_it_and_nothing_of_others(committed: AsyncSession
         await client.post("/api/v1/cart/items", json=body, headers=bearer(user))
         answer = await client.get("/api/v1/account/export", headers=bearer(user))
         assert (await client.get("/api/v1/account/export")).status_code == 401
+        token = await start_session(
+            committed, user_id=user.id, now=datetime.now(UTC), lifetime=timedelta(days=1)
+        )
+        await committed.commit()
+        client.cookies.set(SESSION.name(settings), token)
+        page = await client.get("/account/export")
 
     assert answer.headers["Content-Disposition"] == 'attachment; filename="my-account.json"'
     assert answer.headers["Cache-Control"] == "no-store"
     document = answer.json()
+    of_the_page = page.json()
+    assert len(of_the_page.pop("sign_ins")) == 1 + len(document["sign_ins"])
+    same = document.keys() - {"sign_ins", "exported_at"}
+    assert {name: of_the_page[name] for name in same} == {name: document[name] for name in same}
     assert document["account"]["email"] == "ada@example.com"
     assert [address["street"] for address in document["addresses"]] == [HOME["street"]]
     assert document["basket"] == [body]

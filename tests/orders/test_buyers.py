@@ -10,12 +10,15 @@ from httpx import AsyncClient
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.books.models import Stock
+from app.cart.models import Cart
 from app.core.security import Role
+from app.integrations.payments.gateway import ChargeOutcome, ChargeState
 from app.jobs.models import OutboxEvent
 from app.orders.buyers import claim_orders, forget_buyer
+from app.orders.checkout import settle
 from app.orders.handlers import claim_orders_of_guest
 from app.orders.models import Order, OrderLine, OrderStatus, Payment, PaymentStatus
-from app.orders.repository import refuse
 from app.users.events import AddressProved
 from app.users.models import User
 from tests.factories import bearer, make_book, make_user
@@ -191,8 +194,21 @@ async def test_an_order_without_its_person_keeps_what_the_books_need(
     assert await claim_orders(db_session, user_id=user.id) == 0  # nothing leads back
 
 
-async def test_a_guest_s_order_can_be_refused(db_session: AsyncSession) -> None:
+async def test_a_guest_s_order_that_is_refused_goes_into_no_basket(
+    db_session: AsyncSession,
+) -> None:
     order_id = await place(db_session, status=OrderStatus.PENDING)
-    refused = await refuse(db_session, order_id=order_id, status=OrderStatus.CANCELLED)
-    assert refused == (None,)
-    assert await refuse(db_session, order_id=order_id, status=OrderStatus.CANCELLED) is None
+    await db_session.execute(update(Stock).values(on_hand=4, reserved=1))
+    await db_session.commit()
+    for _ in range(2):
+        refused = await settle(
+            db_session,
+            order_id=order_id,
+            outcome=ChargeOutcome(state=ChargeState.DECLINED),
+            refusal=OrderStatus.CANCELLED,
+            now=NOW,
+        )
+        assert refused.status is OrderStatus.CANCELLED
+    stock = (await db_session.scalars(select(Stock))).one()
+    assert (stock.on_hand, stock.reserved) == (5, 0)
+    assert (await db_session.scalars(select(Cart))).all() == []

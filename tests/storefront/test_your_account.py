@@ -2,15 +2,18 @@
 
 import re
 from datetime import UTC, datetime
+from uuid import UUID
 
 import pytest
-from httpx import AsyncClient
+from fastapi.routing import APIRoute
+from httpx import URL, AsyncClient
 from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.account.models import SavedAddress
 from app.core.config import get_settings
 from app.core.security import verify_password
+from app.storefront import account_links, addresses, your_account
 from app.users import passwords
 from app.users.account_models import AccountLink, LinkPurpose
 from app.users.deps import SESSION
@@ -310,3 +313,57 @@ async def test_an_account_without_a_password_is_deleted_by_a_link(
     token = await newest_token(db_session, LinkPurpose.DELETE_ACCOUNT)
     await browser.go(f"/account/delete?token={token}")
     assert "Your account is deleted" in (await browser.send("/account/delete")).text
+
+
+FORMS = sorted(
+    route.path
+    for router in (account_links.router, your_account.router, addresses.router)
+    for route in router.routes
+    if isinstance(route, APIRoute) and "POST" in (route.methods or ())
+)
+
+
+@pytest.mark.parametrize("path", FORMS)
+async def test_no_form_is_taken_from_elsewhere(
+    browser: Browser, db_session: AsyncSession, path: str
+) -> None:
+    await browser.sign_up()
+    address = path.format(session_id=UUID(int=1), address_id=1)
+    foreign = ({"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-origin"})
+    for headers in foreign:  # the second comes from here, without the token
+        refused = await browser.client.post(address, headers=headers, data={"password": PASSWORD})
+        assert refused.status_code == 403
+    assert len(await session_ids(db_session)) == 1
+
+
+async def test_over_https_every_cookie_is_bound_to_the_host(
+    client: AsyncClient, db_session: AsyncSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PUBLIC_URL", "https://test")
+    get_settings.cache_clear()
+    try:
+        client.base_url = URL("https://test")
+        browser = Browser(client)
+        client.headers["Origin"] = "https://test"
+        book = await make_book(db_session)
+        cookies = (await browser.go("/sign-up")).headers.get_list("Set-Cookie")
+        fields = {"email": "ada@example.com", "password": PASSWORD}
+        change = {"current_password": PASSWORD, "password": OTHER_PASSWORD}
+        for path, values in (
+            ("/cart/items", {"book_id": str(book.id)}),
+            ("/sign-up", fields),
+            ("/account/password", change),
+            ("/sign-out", {}),
+        ):
+            sent = await browser.send(path, **values)
+            assert sent.status_code == 303
+            cookies += sent.headers.get_list("Set-Cookie")
+            browser.page = (await browser.client.get("/forgotten-password")).text
+    finally:
+        monkeypatch.undo()
+        get_settings.cache_clear()
+    names = [cookie.partition("=")[0] for cookie in cookies]
+    session, cart = "__Host-session", "__Host-cart"
+    assert names == ["__Host-csrf", cart, session, cart, session, session]
+    for cookie in cookies:
+        assert {"HttpOnly", "Path=/", "SameSite=lax", "Secure"} <= set(cookie.split("; "))

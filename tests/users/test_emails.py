@@ -8,11 +8,13 @@ from httpx import AsyncClient, Response
 from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.core.security import TokenInvalidError
 from app.jobs.models import OutboxEvent
 from app.users import emails
 from app.users.account_models import AccountLink, EmailChange, LinkPurpose
 from app.users.links import LIFETIMES, MAIL_LINK, MAIL_NOTICE
 from app.users.models import User
+from app.users.profiles import change_profile, get_account
 from tests.factories import bearer, make_user
 from tests.users.readers import PASSWORD, fresh, make_reader, newest_token, queued
 
@@ -254,3 +256,11 @@ async def test_the_profile_is_what_others_read(
         assert refused.status_code == 422
     unnamed = await client.patch("/api/v1/account", json={"full_name": None}, headers=headers)
     assert unnamed.json() == before
+
+
+async def test_an_account_that_is_gone_has_no_profile(db_session: AsyncSession) -> None:
+    now = datetime.now(UTC)
+    with pytest.raises(TokenInvalidError):
+        await get_account(db_session, user_id=1, now=now)
+    with pytest.raises(TokenInvalidError):
+        await change_profile(db_session, user_id=1, full_name="Ada", now=now)

@@ -15,8 +15,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from app.core.config import Settings, get_settings
 from app.core.security import encode_access_token, hash_token, verify_password
+from app.db.session import session_scope
 from app.users import passwords
 from app.users.account_models import AccountLink, EmailChange, LinkPurpose
+from app.users.errors import WrongPasswordError
 from app.users.jobs import send_reset_link_if_known
 from app.users.links import LIFETIMES, MAIL_LINK, MAIL_NOTICE, link_token
 from app.users.models import TokenFamily, User, UserSession
@@ -234,6 +236,28 @@ async def test_changing_the_password_needs_the_present_one(
     assert [notice["notice"] for notice in await queued(db_session, MAIL_NOTICE.name)] == [
         "password_changed"
     ]
+
+
+async def test_of_two_changes_at_once_one_succeeds(committed: AsyncSession) -> None:
+    user = await make_reader(committed)
+
+    async def change(new_password: str) -> str:
+        async with session_scope() as session:
+            try:
+                await passwords.change_password(
+                    session,
+                    user_id=user.id,
+                    current_password=PASSWORD,
+                    new_password=new_password,
+                )
+            except WrongPasswordError:
+                return ""
+        return new_password
+
+    outcomes = await asyncio.gather(change("this one it is"), change("or is it that one"))
+    (changed,) = (outcome for outcome in outcomes if outcome)
+    assert await verify_password(changed, (await fresh(committed, user)).password_hash)
+    assert len(await queued(committed, MAIL_NOTICE.name)) == 1
 
 
 async def test_an_account_without_a_password_has_none_to_change(

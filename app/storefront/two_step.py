@@ -230,9 +230,8 @@ async def _set_up_page(
     form: Form[TypedCode],
     status: int,
 ) -> Response:
-    try:
-        enrolment = await service.get_enrolment(session, user=user, settings=settings)
-    except (TwoStepIsOnError, TwoStepIsOffError):
+    enrolment = await service.find_enrolment(session, user=user, settings=settings)
+    if enrolment is None:
         return RedirectResponse(SETTINGS, 303)
     return render(
         request, "set_up_two_step.html", status=status, page=page, form=form, enrolment=enrolment

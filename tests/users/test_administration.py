@@ -18,6 +18,7 @@ from app.core.rights import Right
 from app.core.security import Role, decode_access_token, hash_password
 from app.users import administration, service
 from app.users.deps import SESSION
+from app.users.limits import Client
 from app.users.models import TokenFamily, User, UserSession
 from app.users.sessions import start_session
 from app.users.tokens import start_family
@@ -149,9 +150,11 @@ async def test_a_sign_in_that_is_going_on_ends_with_the_others(
 ) -> None:
     now, settings = utc_now(), get_settings()
     async with connections() as signing_in, connections() as closing:
-        user = await service.register(signing_in, email="ada@example.com", password=PASSWORD)
+        proof: dict[str, Any] = {"email": "ada@example.com", "password": PASSWORD, "now": now}
+        proof["client"] = Client(address="192.0.2.1", device_cookie=None)
+        user = await service.register(signing_in, **proof)
         await signing_in.commit()
-        await service.check_credentials(signing_in, email="ada@example.com", password=PASSWORD)
+        await service.check_credentials(signing_in, **proof)
         lifetime = timedelta(hours=1)
         await start_session(signing_in, user_id=user.id, now=now, lifetime=lifetime)
         await start_family(signing_in, user_id=user.id, role=Role.USER, now=now, settings=settings)

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import hmac
+import io
 import re
 import secrets
 from datetime import datetime
@@ -69,8 +70,12 @@ def otpauth_uri(secret: str, *, account: str, settings: Settings) -> str:
 
 
 def draw_qr_code(text: str) -> str:
-    """Return a QR code as SVG, dark on light in every colour scheme, for cameras need that."""
-    return segno.make_qr(text, error="m").svg_inline(scale=5, border=4, dark="#000", light="#fff")
+    """Return a QR code as an SVG file, dark on light in every colour scheme: cameras need that."""
+    picture = io.BytesIO()
+    segno.make_qr(text, error="m").save(
+        picture, kind="svg", scale=5, border=4, dark="#000", light="#fff", xmldecl=False, nl=False
+    )
+    return picture.getvalue().decode()
 
 
 def new_recovery_codes() -> list[str]:

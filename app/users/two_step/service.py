@@ -71,15 +71,15 @@ async def enrol(session: AsyncSession, *, user: Principal, settings: Settings) -
     return _enrolment(secret, user, settings)
 
 
-async def get_enrolment(session: AsyncSession, *, user: Principal, settings: Settings) -> Enrolment:
-    """Return what was begun, to be shown once more.
-
-    Raises:
-        TwoStepIsOnError: it was confirmed since, and is not shown any more.
-        TwoStepIsOffError: nothing was begun.
-    """
-    _, secret = await _begun(session, user.id, settings)
-    return _enrolment(secret, user, settings)
+async def find_enrolment(
+    session: AsyncSession, *, user: Principal, settings: Settings
+) -> Enrolment | None:
+    """Return what was begun, to be shown once more; nothing that was confirmed since."""
+    found = await repository.find(session, user_id=user.id)
+    if found is None or found.confirmed_at is not None:
+        return None
+    secret = decrypt_secret(found.encrypted_secret, user_id=user.id, settings=settings)
+    return _enrolment(secret, user, settings) if secret is not None else None
 
 
 async def confirm(
@@ -94,7 +94,15 @@ async def confirm(
         TwoStepIsOffError: nothing was begun.
         SecondFactorInvalidError: the code is not of the secret.
     """
-    encrypted, secret = await _begun(session, user_id, settings)
+    found = await repository.find(session, user_id=user_id)
+    if found is None:
+        raise TwoStepIsOffError
+    if found.confirmed_at is not None:
+        raise TwoStepIsOnError
+    encrypted = found.encrypted_secret
+    secret = decrypt_secret(encrypted, user_id=user_id, settings=settings)
+    if secret is None:
+        raise TwoStepIsOffError
     step = matching_step(secret, totp_code, now=now)
     if step is None:
         raise SecondFactorInvalidError(field="totp_code")
@@ -224,17 +232,6 @@ async def must_enrol(session: AsyncSession, *, user: Principal) -> bool:
         and user.role is not Role.USER
         and not await repository.is_on(session, user_id=user.id)
     )
-
-
-async def _begun(session: AsyncSession, user_id: int, settings: Settings) -> tuple[str, str]:
-    found = await repository.find(session, user_id=user_id)
-    if found is not None and found.confirmed_at is not None:
-        raise TwoStepIsOnError
-    encrypted = found.encrypted_secret if found is not None else ""
-    secret = encrypted and decrypt_secret(encrypted, user_id=user_id, settings=settings)
-    if not secret:
-        raise TwoStepIsOffError
-    return encrypted, secret
 
 
 async def _try_totp_code(

@@ -3,7 +3,7 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Path, status
+from fastapi import APIRouter, Path, Response, status
 
 from app.core.clock import Now
 from app.core.deps import AppSettings, CurrentUser, DbSession
@@ -20,7 +20,7 @@ from app.users.account_schemas import (
     ProfileUpdate,
     SignInRead,
 )
-from app.users.deps import FromWhere
+from app.users.deps import FromWhere, RequestClient, remember_device
 from app.users.schemas import TokenPair
 
 router = APIRouter(prefix="/account", tags=["account"])
@@ -33,14 +33,19 @@ PASSWORD_WRONG = "ACCOUNT_PASSWORD_WRONG: not the account's password"  # noqa: S
 
 
 @password_router.post(
-    "/forgot", status_code=status.HTTP_202_ACCEPTED, summary="Ask for a link to set a new password"
+    "/forgot",
+    status_code=status.HTTP_202_ACCEPTED,
+    summary="Ask for a link to set a new password",
+    responses={429: {"description": "AUTH_TOO_MANY_ATTEMPTS, with `Retry-After`"}},
 )
-async def forgot_password(session: DbSession, asked: PasswordForgotten) -> Asked:
+async def forgot_password(
+    session: DbSession, asked: PasswordForgotten, client: RequestClient, now: Now
+) -> Asked:
     """Mail a link that works once, within 30 minutes, if the address has an account.
 
     The answer is the same if it has none.
     """
-    await passwords.ask_for_reset(session, email=asked.email)
+    await passwords.ask_for_reset(session, email=asked.email, client=client, now=now)
     return Asked(detail=LINK_SENT)
 
 
@@ -50,9 +55,19 @@ async def forgot_password(session: DbSession, asked: PasswordForgotten) -> Asked
     summary="Set a new password by a mailed link",
     responses={400: {"description": LINK_INVALID}},
 )
-async def reset_password(session: DbSession, reset: PasswordReset, now: Now) -> None:
+async def reset_password(
+    response: Response,
+    session: DbSession,
+    reset: PasswordReset,
+    client: RequestClient,
+    now: Now,
+    settings: AppSettings,
+) -> None:
     """Set a new password. The account is signed out everywhere and told by mail."""
-    await passwords.reset_password(session, token=reset.token, new_password=reset.password, now=now)
+    owner = await passwords.reset_password(
+        session, token=reset.token, new_password=reset.password, now=now
+    )
+    remember_device(response, client=client, email=owner.email, settings=settings)
 
 
 @router.get("", summary="My account")

@@ -12,9 +12,10 @@ from app.core.deps import Principal
 from app.core.security import hash_password, verify_password
 from app.db.session import transactional
 from app.jobs.queue import JobKind, enqueue
-from app.users import account_repository, links, repository
+from app.users import account_repository, limits, links, repository
 from app.users.account_models import LinkPurpose
 from app.users.errors import LinkInvalidError, WrongPasswordError
+from app.users.limits import Client, Purpose
 from app.users.models import User
 from app.users.service import release_connection, to_principal
 
@@ -68,8 +69,17 @@ async def change_password(
     return to_principal(changed)
 
 
-async def ask_for_reset(session: AsyncSession, *, email: str) -> None:
-    """Let a link be mailed, if the address has an account. This neither tells nor knows."""
+async def ask_for_reset(
+    session: AsyncSession, *, email: str, client: Client, now: datetime
+) -> None:
+    """Let a link be mailed, if the address has an account. This neither tells nor knows.
+
+    Raises:
+        TooManyAttemptsError: for this address, or from this client.
+    """
+    await limits.spend(
+        session, purpose=Purpose.PASSWORD_RESET, email=email, address=client.address, now=now
+    )
     await enqueue(session, FORGOTTEN, email=email)
 
 
@@ -88,10 +98,11 @@ async def send_reset_link(session: AsyncSession, *, email: str, now: datetime) -
 
 async def reset_password(
     session: AsyncSession, *, token: str, new_password: str, now: datetime
-) -> None:
+) -> Principal:
     """Give the link's account another password and sign it out everywhere.
 
-    Who read the mail has proved the address too.
+    Who read the mail has proved the address too, and to own the account: their device may be
+    remembered, so that nobody's failures keep them out.
 
     Raises:
         LinkInvalidError: the link cannot be used, or not any more; nothing has changed.
@@ -108,6 +119,7 @@ async def reset_password(
         raise LinkInvalidError
     await _after_change(session, user=user)
     await links.prove_address(session, user_id=user.id, email=used.email, now=now)
+    return to_principal(user)
 
 
 @transactional

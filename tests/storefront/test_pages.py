@@ -67,6 +67,8 @@ class Browser:
         account = {"email": email, "password": PASSWORD, "full_name": "Ada Lovelace"}
         made = await self.client.post("/api/v1/auth/register", json=account)
         assert made.status_code == 201, made.text
+        ended = {"refresh_token": made.json()["refresh_token"]}
+        await self.client.post("/api/v1/auth/logout", json=ended)
         await self.go("/sign-in")
         response = await self.send("/sign-in", email=email, password=PASSWORD)
         assert response.status_code == 303, response.text

@@ -9,12 +9,19 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from app.core.clock import utc_now
 from app.core.config import SilentRegistration, get_settings
-from app.users import sign_up
+from app.users import passwords, sign_up
 from app.users.account_models import AccountLink, LinkPurpose
 from app.users.links import MAIL_LINK, MAIL_NOTICE
 from app.users.models import User
 from tests.storefront.test_pages import Browser
-from tests.users.readers import PASSWORD, known_hash, make_reader, newest_token, queued
+from tests.users.readers import (
+    OTHER_PASSWORD,
+    PASSWORD,
+    known_hash,
+    make_reader,
+    newest_token,
+    queued,
+)
 
 ADA = "ada@example.com"
 NEW = "new@example.com"
@@ -139,6 +146,61 @@ async def test_new_and_known_addresses_are_answered_alike_and_cost_the_same(
     assert answers[0].headers.keys() == answers[1].headers.keys()
     assert statements[0] == statements[1]
     assert len(statements[0]) >= 3
+
+
+async def test_who_attacks_an_account_does_not_keep_its_owner_from_a_new_password(
+    browser: Browser, db_session: AsyncSession
+) -> None:
+    await make_reader(db_session)
+    guess = {"email": ADA, "password": "any words of mine"}
+    for _ in range(10):
+        await browser.client.post("/api/v1/auth/login", json=guess)
+    now = utc_now()
+    await passwords.send_reset_link(db_session, email=ADA, now=now)
+    token = await newest_token(db_session, LinkPurpose.RESET_PASSWORD)
+    await browser.go("/sign-in")
+    right = await browser.send("/sign-in", email=ADA, password=PASSWORD)
+    assert right.status_code == 429
+
+    await browser.go(f"/reset-password?token={token}")
+    done = await browser.send("/reset-password", password=OTHER_PASSWORD)
+    assert "Your password is set" in done.text
+    await browser.go("/sign-in")
+    entered = await browser.send("/sign-in", email=ADA, password=OTHER_PASSWORD)
+
+    assert entered.status_code == 303
+
+
+async def test_a_program_that_set_a_new_password_is_known_too(
+    client: AsyncClient, db_session: AsyncSession
+) -> None:
+    await make_reader(db_session)
+    for _ in range(10):
+        await client.post("/api/v1/auth/login", json={"email": ADA, "password": "any words"})
+    await passwords.send_reset_link(db_session, email=ADA, now=utc_now())
+    token = await newest_token(db_session, LinkPurpose.RESET_PASSWORD)
+
+    reset = {"token": token, "password": OTHER_PASSWORD}
+    done = await client.post("/api/v1/auth/password/reset", json=reset)
+    entered = await client.post(
+        "/api/v1/auth/login", json={"email": ADA, "password": OTHER_PASSWORD}
+    )
+
+    assert (done.status_code, entered.status_code) == (204, 200)
+
+
+@pytest.mark.parametrize("email", [ADA, NEW])
+async def test_links_for_forgotten_passwords_are_limited_for_every_address(
+    browser: Browser, db_session: AsyncSession, email: str
+) -> None:
+    await make_reader(db_session)
+    asked = [
+        await browser.client.post("/api/v1/auth/password/forgot", json={"email": email})
+        for _ in range(6)
+    ]
+    assert [answer.status_code for answer in asked] == [202] * 5 + [429]
+    assert asked[-1].json()["code"] == "AUTH_TOO_MANY_ATTEMPTS"
+    assert len(await queued(db_session, passwords.FORGOTTEN.name)) == 5
 
 
 async def test_sending_the_form_again_and_again_is_refused(browser: Browser) -> None:

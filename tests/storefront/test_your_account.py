@@ -346,12 +346,13 @@ async def test_over_https_every_cookie_is_bound_to_the_host(
         browser = Browser(client)
         client.headers["Origin"] = "https://test"
         book = await make_book(db_session)
-        cookies = (await browser.go("/sign-up")).headers.get_list("Set-Cookie")
+        await make_reader(db_session)
+        cookies = (await browser.go("/sign-in")).headers.get_list("Set-Cookie")
         fields = {"email": "ada@example.com", "password": PASSWORD}
         change = {"current_password": PASSWORD, "password": OTHER_PASSWORD}
         for path, values in (
             ("/cart/items", {"book_id": str(book.id)}),
-            ("/sign-up", fields),
+            ("/sign-in", fields),
             ("/account/password", change),
             ("/sign-out", {}),
         ):
@@ -364,6 +365,6 @@ async def test_over_https_every_cookie_is_bound_to_the_host(
         get_settings.cache_clear()
     names = [cookie.partition("=")[0] for cookie in cookies]
     session, cart = "__Host-session", "__Host-cart"
-    assert names == ["__Host-csrf", cart, session, cart, session, session]
+    assert names == ["__Host-csrf", cart, session, "__Host-device", cart, session, session]
     for cookie in cookies:
         assert {"HttpOnly", "Path=/", "SameSite=lax", "Secure"} <= set(cookie.split("; "))

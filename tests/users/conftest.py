@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import pytest_asyncio
 from httpx import ASGITransport, AsyncClient
-from sqlalchemy import QueuePool, delete
+from sqlalchemy import QueuePool, delete, text
 from sqlalchemy.ext.asyncio import (
     AsyncEngine,
     AsyncSession,
@@ -78,6 +78,7 @@ async def connections(test_engine: AsyncEngine) -> AsyncIterator[async_sessionma
     async with sessions() as session, session.begin():
         await session.execute(delete(User))
         await session.execute(delete(AttemptCount))
+        await session.execute(text("DELETE FROM procrastinate_jobs"))
         await session.execute(delete(OAuthTrip))
     await engine.dispose()
 

@@ -37,12 +37,12 @@ class Mailbox:
         self.messages.append(message_from_bytes(envelope.original_content or b"", policy=default))
         return "250 taken"
 
-    async def wait_for(self, recipient: str, *, seconds: float = 30) -> Message:
-        """Return the first message to a recipient, once it is there."""
+    async def wait_for(self, recipient: str, *, about: str, seconds: float = 30) -> Message:
+        """Return the first message to a recipient with words in its subject, once it is there."""
         async with asyncio.timeout(seconds):
             while True:
                 for message in self.messages:
-                    if message["To"] == recipient:
+                    if message["To"] == recipient and about in message["Subject"]:
                         return message
                 await asyncio.sleep(0.1)
 

@@ -42,13 +42,20 @@ async def test_through_the_api(open_shop: LiveShop, mailbox: Mailbox) -> None:
         order = bought.json()
         assert (order["status"], order["total_price"]) == ("confirmed", "17.98")
 
-        mail = await mailbox.wait_for(EMAIL)
+        mail = await mailbox.wait_for(EMAIL, about="Your order")
         assert mail["Subject"] == f"Your order {order['number']} at Bookstore"
         plain = mail.get_body(("plain",))  # type: ignore[attr-defined]
         assert "2 x Wuthering Heights, Emily Brontë: $17.98" in plain.get_content()
         assert (await client.get("/orders")).json() == [order]
         left = (await client.get(f"/books/{book['id']}")).json()
         assert left["stock_quantity"] == 1
+        mail = await mailbox.wait_for(EMAIL, about="Please confirm your address")
+        plain = mail.get_body(("plain",))  # type: ignore[attr-defined]
+        (token,) = re.findall(
+            re.escape(open_shop.base_url) + r"/verify-email\?token=(\S{43})\s", plain.get_content()
+        )
+        proved = await client.post("/account/verification/confirm", json={"token": token})
+        assert proved.json()["email_verified"] is True
     assert "nothing was found" in await run_command("check", database_url=open_shop.database_url)
 
 
@@ -69,7 +76,7 @@ async def test_in_a_browser(chromium: str, open_shop: LiveShop, mailbox: Mailbox
             ),
         )
         await buy_a_book(page)
-        mail = await mailbox.wait_for(EMAIL)
+        mail = await mailbox.wait_for(EMAIL, about="Your order")
         await page.goto("/orders")
         number = await page.get_by_role("cell").first.inner_text()
         assert re.fullmatch(r"\w{5}-\w{5}", number)

@@ -12,6 +12,7 @@ from app.core.security import TokenInvalidError
 from app.jobs.models import OutboxEvent
 from app.users import emails
 from app.users.account_models import AccountLink, EmailChange, LinkPurpose
+from app.users.jobs import prune_sign_ins
 from app.users.links import LIFETIMES, MAIL_LINK, MAIL_NOTICE
 from app.users.models import User
 from app.users.profiles import change_profile, get_account
@@ -264,3 +265,35 @@ async def test_an_account_that_is_gone_has_no_profile(db_session: AsyncSession) 
         await get_account(db_session, user_id=1, now=now)
     with pytest.raises(TokenInvalidError):
         await change_profile(db_session, user_id=1, full_name="Ada", now=now)
+
+
+async def test_a_link_that_has_expired_proves_nothing(
+    client: AsyncClient, db_session: AsyncSession
+) -> None:
+    user = await make_reader(db_session)
+    await post(client, VERIFICATION, user)
+    token = await newest_token(db_session, LinkPurpose.VERIFY_EMAIL)
+    await db_session.execute(update(AccountLink).values(expires_at=datetime.now(UTC)))
+    await db_session.commit()
+    refused = await post(client, f"{VERIFICATION}/confirm", user, {"token": token})
+    assert refused.json()["code"] == "ACCOUNT_LINK_INVALID"
+    assert (await fresh(db_session, user)).email_verified_at is None
+
+
+async def test_what_has_expired_is_pruned_and_nothing_else(committed: AsyncSession) -> None:
+    now = datetime.now(UTC)
+    late = await make_reader(committed)
+    waiting = await make_reader(committed, "grace@example.com")
+    for user, started in ((late, now - timedelta(days=2)), (waiting, now)):
+        await emails.start_change(
+            committed,
+            user_id=user.id,
+            password=PASSWORD,
+            new_email=f"new.{user.email}",
+            now=started,
+        )
+    await committed.commit()
+    await prune_sign_ins.function()
+    assert list(await committed.scalars(select(EmailChange.user_id))) == [waiting.id]
+    owners = (await committed.scalars(select(AccountLink.user_id))).all()
+    assert owners == [waiting.id, waiting.id]

@@ -33,7 +33,7 @@ async def enter_or_ask(
     """Sign the browser in, or lead it to the second step if the account has one."""
     if not await is_on(session, user_id=principal.id):
         return await enter(request, session, page, principal, target, now, settings)
-    token = await pending.begin(session, user_id=principal.id, now=now)
+    token = await pending.start(session, user_id=principal.id, now=now)
     response = RedirectResponse(f"/sign-in/two-step?{urlencode({'next': target})}", 303)
     HALF_WAY.write(response, token, settings, seconds=int(pending.LIFETIME.total_seconds()))
     return response

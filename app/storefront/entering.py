@@ -67,7 +67,7 @@ async def enter_or_ask(door: Door, principal: Principal, target: str) -> Respons
     """Sign the browser in, or lead it to the second step if the account has one."""
     if not await is_on(door.session, user_id=principal.id):
         return await enter(door, principal, target)
-    token = await pending.begin(door.session, user_id=principal.id, now=door.now)
+    token = await pending.start(door.session, user_id=principal.id, now=door.now)
     response = RedirectResponse(f"/sign-in/two-step?{urlencode({'next': target})}", 303)
     HALF_WAY.write(response, token, door.settings, seconds=int(pending.LIFETIME.total_seconds()))
     return response

@@ -460,7 +460,8 @@ async def test_the_form_says_when_to_try_again(browser: Browser) -> None:
         wrong = await browser.send("/sign-in", email="ada@example.com", password="not it at all")
         assert wrong.status_code == 422
     refused = await browser.send("/sign-in", email="ada@example.com", password=PASSWORD)
-    assert (refused.status_code, refused.headers["Retry-After"]) == (429, "900")
+    assert refused.status_code == 429
+    assert 840 < int(refused.headers["Retry-After"]) <= 900
     assert "Too many attempts. Please try again in 15 minutes." in refused.text
     assert 'value="ada@example.com"' in refused.text
 

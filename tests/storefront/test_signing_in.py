@@ -284,6 +284,18 @@ async def test_a_reader_turns_two_step_sign_in_on_uses_it_and_turns_it_off(
     assert (await browser.go("/account/two-step/set-up")).headers["Location"] == "/account/two-step"
 
 
+async def test_signing_in_again_ends_the_session_that_was(
+    browser: Browser, db_session: AsyncSession
+) -> None:
+    await browser.sign_up()
+    before = browser.client.cookies["session"]
+    await browser.go("/")
+    response = await browser.send("/sign-in", email="ada@example.com", password=PASSWORD)
+    assert response.status_code == 303
+    assert browser.client.cookies["session"] != before
+    assert await count(db_session, UserSession) == 1
+
+
 async def test_a_wrong_first_code_turns_nothing_on_and_keeps_the_secret(
     browser: Browser, clock: Clock
 ) -> None:

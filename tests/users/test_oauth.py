@@ -37,6 +37,7 @@ from tests.users.provider import CLIENT_SECRET, Provider, serving
 FAILED = (401, "AUTH_OAUTH_FAILED")
 INVALID = (401, "AUTH_GOOGLE_INVALID_TOKEN")
 NAMES = ("google", "github")
+TOKEN_PATHS = {"/token", "/login/oauth/access_token"}
 
 
 @pytest.fixture(scope="module")
@@ -194,7 +195,7 @@ class TestAttacksOnTheWay:
     ) -> None:
         back = await agree(provider, await go(client, name), name)
         assert code(await come_back(client, back | {"state": "x" * 43}, name)) == FAILED
-        assert "/token" not in provider.asked
+        assert TOKEN_PATHS.isdisjoint(provider.asked)
 
     async def test_without_the_cookie(
         self, client: AsyncClient, provider: Provider, name: str
@@ -202,6 +203,7 @@ class TestAttacksOnTheWay:
         back = await agree(provider, await go(client, name), name)
         client.cookies.clear()
         assert code(await come_back(client, back, name)) == FAILED
+        assert TOKEN_PATHS.isdisjoint(provider.asked)
 
     async def test_in_another_browser(
         self, client: AsyncClient, provider: Provider, name: str
@@ -211,6 +213,7 @@ class TestAttacksOnTheWay:
         client.cookies.clear()
         await go(client, name)
         assert code(await come_back(client, attackers, name)) == FAILED
+        assert TOKEN_PATHS.isdisjoint(provider.asked)
 
     async def test_with_a_code_of_another_trip(
         self, client: AsyncClient, provider: Provider, name: str
@@ -236,6 +239,7 @@ class TestAttacksOnTheWay:
         other = {"google": "github", "github": "google"}[name]
         back = await agree(provider, await go(client, name), name)
         assert code(await come_back(client, back, other)) == FAILED
+        assert TOKEN_PATHS.isdisjoint(provider.asked)
 
     async def test_too_late(
         self, client: AsyncClient, provider: Provider, clock: Clock, name: str
@@ -253,7 +257,7 @@ class TestAttacksOnTheWay:
         assert code(response) == FAILED
         assert response.json()["detail"] == NOT_GRANTED
         assert not (await db_session.scalars(select(OAuthTrip))).all()
-        assert provider.asked.count("/token") == 0
+        assert TOKEN_PATHS.isdisjoint(provider.asked)
 
     async def test_with_a_code_that_the_provider_never_gave(
         self, client: AsyncClient, name: str
@@ -305,7 +309,8 @@ def changed(**values: Any) -> Change:
 FORGED_CLAIMS = {
     "issuer": changed(iss="https://accounts.evil.example"),
     "no issuer": without("iss"),
-    "audience": changed(aud="another-client", azp="another-client"),
+    "audience": changed(aud="another-client"),
+    "audience and party": changed(aud="another-client", azp="another-client"),
     "authorized party": changed(azp="another-client"),
     "several audiences, no party": lambda claims: without("azp")(
         {**claims, "aud": ["shop-client", "another-client"]}
@@ -585,6 +590,24 @@ async def test_a_slow_provider_is_not_waited_for_and_no_connection_is_held(
 
     assert code(response) == FAILED
     assert response.json()["detail"] == UNAVAILABLE
+
+
+async def test_no_connection_is_held_on_the_way_out_either(
+    real_client: AsyncClient,
+    connections: async_sessionmaker[AsyncSession],
+    test_engine: AsyncEngine,
+    provider: Provider,
+) -> None:
+    async with connections() as session:
+        user = await make_user(session)
+    provider.delay = 0.3
+    path = "/api/v1/auth/identities/google"
+    going = asyncio.create_task(real_client.post(path, headers=bearer(user)))
+    async with asyncio.timeout(5):
+        while not provider.asked:  # noqa: ASYNC110 (another thread's list)
+            await asyncio.sleep(0.01)
+    assert connections_in_use(test_engine) == 0
+    assert (await going).status_code == 200
 
 
 async def test_the_first_two_visits_at_once_open_one_account(

@@ -311,7 +311,7 @@ async def test_a_second_step_after_a_provider(
     reader = await register(client, clock)
     await reader.turn_on()
     user_id = (await db_session.scalars(select(User.id))).one()
-    token = await pending.begin(db_session, user_id=user_id, now=clock.now)
+    token = await pending.start(db_session, user_id=user_id, now=clock.now)
     await db_session.commit()
     stored = (await db_session.scalars(select(PendingSignIn.token_hash))).one()
     assert stored == hash_token(token)
@@ -330,7 +330,7 @@ async def half_way(reader: Reader, session: AsyncSession) -> tuple[str, SecondFa
     """Return a token for the second step, and the factor that would be right."""
     await reader.turn_on()
     user_id = (await session.scalars(select(User.id))).one()
-    token = await pending.begin(session, user_id=user_id, now=reader.clock.now)
+    token = await pending.start(session, user_id=user_id, now=reader.clock.now)
     await session.commit()
     return token, SecondFactor(totp_code=reader.code())
 
@@ -389,7 +389,7 @@ async def test_half_way_ends_with_the_account(
     answer = await reader.post("/sign-in", sign_in_token=token, totp_code=right.totp_code)
     assert code(answer) == (403, "AUTH_ACCOUNT_DEACTIVATED")
     with pytest.raises(SignInExpiredError):
-        await pending.begin(db_session, user_id=2**31 - 1, now=clock.now)
+        await pending.start(db_session, user_id=2**31 - 1, now=clock.now)
 
 
 async def test_of_many_who_send_one_code_at_once_one_is_let_in(

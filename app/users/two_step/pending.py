@@ -24,7 +24,7 @@ LIFETIME = timedelta(minutes=10)
 TRIES = 5
 
 
-async def begin(session: AsyncSession, *, user_id: int, now: datetime) -> str:
+async def start(session: AsyncSession, *, user_id: int, now: datetime) -> str:
     """Note that the account's first step is proved, and return the token for the second.
 
     Raises:
@@ -53,7 +53,7 @@ async def ask_for_second_step(session: AsyncSession, *, user_id: int, now: datet
     """
     if not await is_on(session, user_id=user_id):
         return
-    token = await begin(session, user_id=user_id, now=now)
+    token = await start(session, user_id=user_id, now=now)
     await end_transaction(session)  # the exception would undo what the token stands for
     raise SecondFactorRequiredError(extra={"sign_in_token": token})
 

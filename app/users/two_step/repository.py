@@ -35,7 +35,7 @@ async def is_on(session: AsyncSession, *, user_id: int) -> bool:
     return (await session.scalars(statement)).one_or_none() is not None
 
 
-async def begin(session: AsyncSession, *, user_id: int, encrypted_secret: str) -> bool:
+async def keep_secret(session: AsyncSession, *, user_id: int, encrypted_secret: str) -> bool:
     """Write a secret that is to be confirmed, in place of another such; not of one in use."""
     statement = (
         insert(TwoStep)

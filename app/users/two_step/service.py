@@ -66,7 +66,7 @@ async def enrol(session: AsyncSession, *, user: Principal, settings: Settings) -
     """
     secret = new_secret()
     encrypted = encrypt_secret(secret, user_id=user.id, settings=settings)
-    if not await repository.begin(session, user_id=user.id, encrypted_secret=encrypted):
+    if not await repository.keep_secret(session, user_id=user.id, encrypted_secret=encrypted):
         raise TwoStepIsOnError
     return _enrolment(secret, user, settings)
 

@@ -55,7 +55,12 @@ from app.users import models as user_models
 from app.users.account_router import password_router
 from app.users.account_router import router as account_router
 from app.users.admin_router import router as admin_users_router
-from app.users.jobs import answer_registration, prune_sign_ins, send_reset_link_if_known
+from app.users.jobs import (
+    answer_registration,
+    encrypt_two_step_secrets_anew,
+    prune_sign_ins,
+    send_reset_link_if_known,
+)
 from app.users.oauth import models as oauth_models
 from app.users.oauth.router import router as oauth_router
 from app.users.router import router as auth_router
@@ -131,6 +136,7 @@ JOBS: tuple[Job, ...] = (
     prune_guest_carts,
     prune_sent_words,
     prune_sign_ins,
+    encrypt_two_step_secrets_anew,
     reprice_books_of_the_day,
     run_import,
     fail_lost_imports,

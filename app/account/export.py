@@ -21,8 +21,10 @@ from app.db.session import session_scope
 from app.notifications.service import list_messages
 from app.orders.buyers import list_for_export
 from app.prebooks.service import list_prebooks
+from app.users.oauth.service import list_identities
 from app.users.profiles import get_account
 from app.users.sessions import list_sign_ins
+from app.users.two_step.service import describe as describe_two_step
 from app.wishlist.service import list_wishes
 
 FORMAT_VERSION = 1
@@ -41,6 +43,8 @@ async def export_account(*, user_id: int, now: datetime) -> AsyncIterator[bytes]
         account = await get_account(session, user_id=user_id, now=now)
         addresses = await list_addresses(session, user_id=user_id)
         sign_ins = await list_sign_ins(session, user_id=user_id, now=now)
+        identities = await list_identities(session, user_id=user_id)
+        two_step = await describe_two_step(session, user_id=user_id)
         basket = await list_quantities(session, owner=CartOwner.account(user_id))
 
     facts = {
@@ -49,6 +53,8 @@ async def export_account(*, user_id: int, now: datetime) -> AsyncIterator[bytes]
         "account": account.model_dump(mode="json"),
         "addresses": _plain(addresses),
         "sign_ins": _plain(sign_ins),
+        "connected_accounts": _plain(identities),
+        "two_step_sign_in": two_step.model_dump(mode="json"),
         "basket": [
             {"book_id": book_id, "quantity": copies} for book_id, copies in sorted(basket.items())
         ],

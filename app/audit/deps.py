@@ -6,6 +6,7 @@ from fastapi import Depends, Request
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.audit.service import Actor, Facts, record
+from app.core.client_address import ClientAddress
 from app.core.deps import CurrentUser, DbSession
 
 MAX_USER_AGENT_CHARACTERS = 200
@@ -37,13 +38,15 @@ class Trail:
         )
 
 
-async def get_trail(request: Request, session: DbSession, staff: CurrentUser) -> Trail:
+async def get_trail(
+    request: Request, session: DbSession, staff: CurrentUser, address: ClientAddress
+) -> Trail:
     """Return what the request's acts are written down with."""
     agent = request.headers.get("user-agent")
     actor = Actor(
         name=staff.email,
         account_id=staff.id,
-        client=request.client.host if request.client else None,
+        client=address,
         user_agent=agent[:MAX_USER_AGENT_CHARACTERS] if agent else None,
     )
     return Trail(session, actor)

@@ -119,9 +119,7 @@ def reset_password(email: Email) -> None:
 
 @app.command("revoke-sessions")
 def revoke_sessions(email: Email) -> None:
-    """Sign an account out everywhere: every browser and every program.
-
-    An access token that a program holds works until it expires, a few minutes later.
+    """Sign an account out everywhere, at once: every browser and every program.
 
     Example: bookstore user revoke-sessions ada@example.com
     """

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from app import local
+from app.audit.service import command_line, record
 from app.commands.terminal import fail, out
 from app.core import garbage
 from app.db.session import dispose_engine, session_scope
@@ -29,6 +30,10 @@ def user_disable_two_step(email: Email) -> None:
 
 async def _disable(email: str) -> bool:
     async with session_scope() as session:
-        was_on = await remove(session, email=email)
+        user_id = await remove(session, email=email)
+        if user_id is not None:
+            await record(
+                session, actor=command_line(), action="user.disable_two_step", thing_id=user_id
+            )
     await dispose_engine()
-    return was_on
+    return user_id is not None

@@ -181,7 +181,12 @@ async def _sign_up_by_mail(
             error,
         )
     return render(
-        request, "account_done.html", page=page, title="Look into your mail", text=LOOK_INTO_MAIL
+        request,
+        "account_done.html",
+        page=page,
+        title="Look into your mail",
+        text=LOOK_INTO_MAIL,
+        is_mailed=True,
     )
 
 

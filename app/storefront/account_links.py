@@ -66,7 +66,12 @@ async def forgotten_password(
         return render(request, "forgotten_password.html", status=422, page=page, form=form)
     await passwords.ask_for_reset(session, email=form.data.email, client=client, now=now)
     return render(
-        request, "account_done.html", page=page, title="Look into your mail", text=LINK_SENT
+        request,
+        "account_done.html",
+        page=page,
+        title="Look into your mail",
+        text=LINK_SENT,
+        is_mailed=True,
     )
 
 

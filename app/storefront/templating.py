@@ -86,6 +86,8 @@ class Shop:
     shop_name: str
     public_url: str
     currency: str
+    mail_folder: str | None
+    """Where mails are files, in a shop that sends none and that nobody but its maker shops in."""
 
 
 @cache
@@ -94,7 +96,12 @@ def environment() -> Environment:
     settings = get_settings()
     zone, locale = ZoneInfo(settings.time_zone), settings.locale
     shop = Shop(
-        shop_name=settings.shop_name, public_url=settings.public_url, currency=settings.currency
+        shop_name=settings.shop_name,
+        public_url=settings.public_url,
+        currency=settings.currency,
+        mail_folder=(
+            None if settings.smtp_host or settings.is_production else str(settings.mail_directory)
+        ),
     )
 
     def money(amount: Decimal, currency: str) -> str:

@@ -159,9 +159,7 @@ async def reset_password(
 
 
 async def revoke_sessions(session: AsyncSession, *, actor: Actor, email: str) -> None:
-    """Sign an account out everywhere: every browser, every program.
-
-    An access token that a program has works until it expires, a few minutes later.
+    """Sign an account out everywhere, at once: every browser, every program.
 
     Raises:
         UserNotFoundError: there is none.

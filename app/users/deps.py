@@ -56,11 +56,11 @@ async def get_signed_in_visitor(visitor: Visitor) -> Principal:
     return visitor
 
 
-async def get_whence(request: Request) -> Whence:
+async def get_whence(request: Request, address: ClientAddress) -> Whence:
     """Return where the request comes from, as coarsely as it is kept."""
     return Whence(
         program=describe_program(request.headers.get("user-agent", "")),
-        network=coarse_network(request.client.host if request.client else ""),
+        network=coarse_network(address or ""),
     )
 
 

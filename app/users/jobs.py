@@ -3,6 +3,7 @@
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.clock import utc_now
+from app.core.config import get_settings
 from app.db.session import session_scope
 from app.jobs.batches import in_batches
 from app.jobs.queue import job, periodic
@@ -14,6 +15,7 @@ from app.users.sessions import forget_expired_sessions
 from app.users.sign_up import ANSWER, answer_by_mail
 from app.users.tokens import forget_expired_families
 from app.users.two_step import pending
+from app.users.two_step.service import encrypt_anew
 
 
 @periodic("users.prune", cron="17 3 * * *")
@@ -44,6 +46,16 @@ async def prune_sign_ins() -> None:
 
     for forget in (sessions, families, attempts, links, changes, trips, half_way):
         await in_batches(forget)
+
+
+@periodic("users.encrypt_anew", cron="47 3 * * *")
+async def encrypt_two_step_secrets_anew() -> None:
+    """Let a former secret of the shop be forgotten the day after it was replaced."""
+
+    async def step(session: AsyncSession, limit: int) -> int:
+        return await encrypt_anew(session, limit=limit, settings=get_settings())
+
+    await in_batches(step)
 
 
 @job(ANSWER)

@@ -186,7 +186,7 @@ async def forget_expired_links(session: AsyncSession, *, now: datetime, limit: i
 
 def link_token(link_id: UUID, settings: Settings) -> str:
     """Return the 256 bits that a link carries, which nobody finds out from its id."""
-    key = settings.secret_key.get_secret_value().encode()
+    key = settings.signing_secrets[0].encode()
     mac = hmac.digest(key, b"account link " + link_id.bytes, hashlib.sha256)
     return base64.urlsafe_b64encode(mac).rstrip(b"=").decode()
 

@@ -41,7 +41,12 @@ async def test_an_empty_account_is_a_whole_document(committed: AsyncSession) -> 
     assert document["account"]["email"] == "ada@example.com"
     lists = ["addresses", "sign_ins", "basket", "wish_list", "waiting_list", "orders", "messages"]
     assert {name: document[name] for name in lists} == {name: [] for name in lists}
-    assert document.keys() == {"format", "exported_at", "account", *lists}
+    assert document["connected_accounts"] == []
+    assert document["two_step_sign_in"]["is_on"] is False
+    assert document.keys() == {
+        *("format", "exported_at", "account", "connected_accounts", "two_step_sign_in"),
+        *lists,
+    }
 
 
 async def test_everything_is_in_it_and_nothing_of_others(committed: AsyncSession) -> None:

@@ -19,6 +19,7 @@ from app.books.models import Import, ImportKind
 from app.cli import TOPICS, app
 from app.commands import demo, terminal
 from app.db.session import AsyncSessionLocal, dispose_engine, session_scope
+from app.users.two_step.models import TwoStep
 from tests.books.onix.messages import IDENTIFIED, ROOT_30
 from tests.factories import empty_every_table, make_book
 
@@ -31,6 +32,7 @@ CHANGES = {
     "imports cancel": ["import.cancel"],
     "jobs requeue": ["job.requeue"],
     "user create-admin": ["user.create_admin"],
+    "user disable-two-step": ["user.disable_two_step"],
     "user grant": ["user.set_rights"],
     "user reset-password": ["user.reset_password"],
     "user revoke": ["user.set_rights"],
@@ -180,6 +182,7 @@ def test_whatever_a_command_changes_is_written_down(
         "user revoke-sessions": lambda: invoke("user", "revoke-sessions", EMAIL),
         "user grant": lambda: invoke("user", "grant", READER, "--right", "orders"),
         "user revoke": lambda: invoke("user", "revoke", READER),
+        "user disable-two-step": lambda: invoke("user", "disable-two-step", READER),
     }
     assert steps.keys() == CHANGES.keys()
     asyncio.run(add_reader())
@@ -211,7 +214,9 @@ READER = "reader@example.com"
 
 async def add_reader() -> None:
     async with session_scope() as session:
-        await session.execute(text("INSERT INTO users (email) VALUES (:email)"), {"email": READER})
+        insert = "INSERT INTO users (email) VALUES (:email) RETURNING id"
+        user_id = await session.scalar(text(insert), {"email": READER})
+        session.add(TwoStep(user_id=user_id, encrypted_secret=""))
 
 
 async def empty_the_shelves() -> None:

@@ -9,17 +9,20 @@ from typing import Any
 import pyotp
 import pytest
 from httpx import AsyncClient, Response
+from pydantic import SecretStr
 from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from app.core.config import TwoStepRule, get_settings
 from app.core.security import Role, hash_token
+from app.users.jobs import encrypt_two_step_secrets_anew
 from app.users.models import TokenFamily, User
 from app.users.service import reset_password
 from app.users.two_step import codes, pending, service
 from app.users.two_step.errors import SecondFactorInvalidError, SignInExpiredError
 from app.users.two_step.models import PendingSignIn, RecoveryCode, TwoStep
 from app.users.two_step.schemas import SecondFactor
+from tests.factories import make_user
 from tests.servers import run_command
 from tests.users.conftest import Clock
 
@@ -151,6 +154,33 @@ async def test_a_secret_is_read_for_its_own_account_and_by_its_own_shop_only() -
     assert codes.decrypt_secret(encrypted, user_id=2, settings=settings) is None
     assert codes.decrypt_secret(encrypted, user_id=1, settings=other) is None
     assert codes.decrypt_secret("no.jwe", user_id=1, settings=settings) is None
+    renewed = other.model_copy(update={"secret_keys_former": (settings.secret_key,)})
+    assert codes.decrypt_secret(encrypted, user_id=1, settings=renewed) == "JBSWY3DP"
+
+
+async def test_a_renewed_secret_of_the_shop_takes_over_what_the_former_one_encrypted(
+    committed: AsyncSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = get_settings()
+    renewed = settings.model_copy(
+        update={"secret_key": SecretStr("y" * 32), "secret_keys_former": (settings.secret_key,)}
+    )
+    ada, eve = await make_user(committed), await make_user(committed)
+    for user, secret in (
+        (ada, codes.encrypt_secret("ADA", user_id=ada.id, settings=settings)),
+        (eve, "read.by.nobody"),
+    ):
+        committed.add(TwoStep(user_id=user.id, encrypted_secret=secret))
+    await committed.commit()
+    monkeypatch.setattr("app.users.jobs.get_settings", lambda: renewed)
+    await encrypt_two_step_secrets_anew.function()
+    statement = select(TwoStep.encrypted_secret).order_by(TwoStep.user_id)
+    encrypted, unread = (await committed.scalars(statement)).all()
+    without = renewed.model_copy(update={"secret_keys_former": ()})
+    assert codes.decrypt_secret(encrypted, user_id=ada.id, settings=without) == "ADA"
+    assert unread == "read.by.nobody"
+    await encrypt_two_step_secrets_anew.function()
+    assert (await committed.scalars(statement)).all() == [encrypted, unread]
 
 
 async def test_turning_it_on_ends_all_other_sign_ins(
@@ -474,6 +504,6 @@ async def test_the_shop_turns_it_off_for_who_has_lost_everything(
     async with live_sessions() as session:
         assert await count(session, TwoStep) == 0
         for address in ("ada@example.com", "nobody@example.com", "no address"):
-            assert not await service.remove(session, email=address)
+            assert await service.remove(session, email=address) is None
     output = await run_command(*command, database_url=live_database, status=1)
     assert "There is no account Ada@example.com with two-step sign-in." in output

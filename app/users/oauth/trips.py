@@ -158,7 +158,7 @@ async def forget_expired_trips(session: AsyncSession, *, now: datetime, limit: i
 
 def _trip(state: str, browser_token: str, redirect_uri: str, settings: Settings) -> Trip:
     def derived(purpose: str) -> str:
-        key = settings.secret_key.get_secret_value().encode()
+        key = settings.signing_secrets[0].encode()
         message = f"oauth {purpose}\0{state}\0{browser_token}".encode("utf-8", "replace")
         return hmac.new(key, message, hashlib.sha256).hexdigest()
 

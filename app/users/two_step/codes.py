@@ -17,7 +17,7 @@ from joserfc.jwk import OctKey
 from pyotp.exceptions import OTPVerificationError
 
 from app.core.config import Settings
-from app.core.security import hash_token
+from app.core.security import hash_token, key_id
 
 log = structlog.get_logger(__name__)
 
@@ -36,17 +36,27 @@ def new_secret() -> str:
 
 def encrypt_secret(secret: str, *, user_id: int, settings: Settings) -> str:
     """Return the secret for the database, readable for this account only."""
-    return jwe.encrypt_compact(
-        {"alg": "dir", "enc": "A256GCM"}, f"{user_id}:{secret}".encode(), _key(settings)
-    )
+    present = settings.signing_secrets[0]
+    header = {"alg": "dir", "enc": "A256GCM", "kid": key_id(present)}
+    return jwe.encrypt_compact(header, f"{user_id}:{secret}".encode(), _key(present))
+
+
+def present_header(settings: Settings) -> str:
+    """Return how all begins that was encrypted under the shop's present secret."""
+    header, _, _ = encrypt_secret("", user_id=0, settings=settings).partition(".")
+    return f"{header}."
 
 
 def decrypt_secret(encrypted: str, *, user_id: int, settings: Settings) -> str | None:
     """Return the secret; ``None`` if it was encrypted for another account or another shop's key."""
-    try:
-        plain = jwe.decrypt_compact(encrypted, _key(settings)).plaintext or b""
-    except (JoseError, ValueError):
-        plain = b""
+    plain = next(
+        (
+            plain
+            for shop_secret in settings.signing_secrets
+            if (plain := _decrypted(encrypted, _key(shop_secret))) is not None
+        ),
+        b"",
+    )
     owner, _, secret = plain.decode().partition(":")
     if owner != str(user_id):
         log.error("a two-step secret cannot be read: is SECRET_KEY another than it was?")
@@ -98,6 +108,13 @@ def _recovery_code() -> str:
     return "-".join(letters[start : start + 4] for start in range(0, len(letters), 4))
 
 
-def _key(settings: Settings) -> OctKey:
-    shop = settings.secret_key.get_secret_value().encode()
-    return OctKey.import_key(hmac.new(shop, b"two-step secrets", hashlib.sha256).digest())
+def _decrypted(encrypted: str, key: OctKey) -> bytes | None:
+    try:
+        return jwe.decrypt_compact(encrypted, key).plaintext
+    except (JoseError, ValueError):
+        return None
+
+
+def _key(shop_secret: str) -> OctKey:
+    derived = hmac.new(shop_secret.encode(), b"two-step secrets", hashlib.sha256)
+    return OctKey.import_key(derived.digest())

@@ -1,6 +1,6 @@
 """SQL for second steps."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -48,6 +48,31 @@ async def keep_secret(session: AsyncSession, *, user_id: int, encrypted_secret: 
         .returning(TwoStep.user_id)
     )
     return (await session.scalars(statement)).one_or_none() is not None
+
+
+async def list_encrypted_otherwise(
+    session: AsyncSession, *, header: str, limit: int
+) -> Sequence[tuple[int, str]]:
+    """Return accounts and their encrypted secrets that do not begin so."""
+    statement = (
+        select(TwoStep.user_id, TwoStep.encrypted_secret)
+        .where(func.starts_with(TwoStep.encrypted_secret, header).is_(False))
+        .order_by(TwoStep.user_id)
+        .limit(limit)
+    )
+    return [(row.user_id, row.encrypted_secret) for row in await session.execute(statement)]
+
+
+async def replace_secret(
+    session: AsyncSession, *, user_id: int, present: str, encrypted_secret: str
+) -> None:
+    """Keep the same secret in other words, unless it is another by now."""
+    await session.execute(
+        update(TwoStep)
+        .where(TwoStep.user_id == user_id, TwoStep.encrypted_secret == present)
+        .values(encrypted_secret=encrypted_secret)
+        .execution_options(synchronize_session=False)
+    )
 
 
 async def confirm(

@@ -22,6 +22,7 @@ from app.users.two_step.codes import (
     new_recovery_codes,
     new_secret,
     otpauth_uri,
+    present_header,
 )
 from app.users.two_step.errors import (
     SecondFactorInvalidError,
@@ -198,17 +199,41 @@ async def disable(
     await repository.delete_two_step(session, user_id=user_id)
 
 
-async def remove(session: AsyncSession, *, email: str) -> bool:
+async def remove(session: AsyncSession, *, email: str) -> int | None:
     """Turn off the second step of an address's account unproved, for who has lost everything.
 
-    Returns whether there was one.
+    Returns the account's id; ``None`` if there was no second step to turn off.
     """
     try:
         address = normalize_email(email)
     except ValueError:
-        return False
+        return None
     user = await find_user_by_email(session, email=address)
-    return user is not None and await repository.delete_two_step(session, user_id=user.id)
+    if user is None or not await repository.delete_two_step(session, user_id=user.id):
+        return None
+    return user.id
+
+
+async def encrypt_anew(session: AsyncSession, *, limit: int, settings: Settings) -> int:
+    """Encrypt under the shop's present secret what a former one still reads; return how many.
+
+    What no secret reads that the settings name stays as it is.
+    """
+    renewed = 0
+    header = present_header(settings)
+    for user_id, encrypted in await repository.list_encrypted_otherwise(
+        session, header=header, limit=limit
+    ):
+        secret = decrypt_secret(encrypted, user_id=user_id, settings=settings)
+        if secret is not None:
+            await repository.replace_secret(
+                session,
+                user_id=user_id,
+                present=encrypted,
+                encrypted_secret=encrypt_secret(secret, user_id=user_id, settings=settings),
+            )
+            renewed += 1
+    return renewed
 
 
 async def authenticate(session: AsyncSession, *, token: str, now: datetime) -> Principal:

@@ -11,6 +11,7 @@ from app.account.export import export_account
 from app.account.schemas import AddressRead, AddressWrite, Deletion
 from app.core.clock import Now
 from app.core.deps import CurrentUser, DbSession
+from app.core.rights import of_its_owner
 from app.core.schemas import Id
 from app.users import removal
 from app.users.account_schemas import Asked
@@ -42,6 +43,7 @@ async def add_address(session: DbSession, user: CurrentUser, address: AddressWri
     summary="Change an address",
     responses={404: {"description": NOT_FOUND}},
 )
+@of_its_owner()
 async def change_address(
     session: DbSession, user: CurrentUser, address_id: Annotated[Id, Path()], address: AddressWrite
 ) -> AddressRead:
@@ -57,6 +59,7 @@ async def change_address(
     summary="Remove an address",
     responses={404: {"description": NOT_FOUND}},
 )
+@of_its_owner()
 async def remove_address(
     session: DbSession, user: CurrentUser, address_id: Annotated[Id, Path()]
 ) -> None:

@@ -2,8 +2,8 @@
 
 Whom an endpoint lets in is either what it depends on (``CurrentUser``, ``CatalogueStaff``,
 ``CurrentAdmin`` …) or said by a mark above it: ``@open_to_all``. An endpoint that has neither, or
-both, is a defect that the tests find. A path that names something of one reader's own says so too:
-``@of_its_owner``.
+both, is a defect that the tests find. One that a path or a mailed link's token makes somebody's own
+says so too: ``@of_its_owner``.
 """
 
 from collections.abc import Callable
@@ -32,7 +32,9 @@ def open_to_all(endpoint: F) -> F:
 
 
 def of_its_owner(*, or_staff: Right | None = None) -> Callable[[F], F]:
-    """Mark an endpoint whose path names a reader's own thing: to other readers it is missing.
+    """Mark an endpoint that is asked for a reader's own thing: to other readers it is missing.
+
+    It is named by the path, or by the token of a link that was mailed to its owner.
 
     ``or_staff`` is the right with which one sees everybody's.
     """

@@ -14,6 +14,7 @@ from app.core.clock import Now
 from app.core.csrf import CsrfProtected
 from app.core.deps import AppSettings, DbSession
 from app.core.exceptions import AppError
+from app.core.rights import of_its_owner, open_to_all
 from app.storefront.context import Page, PageContext
 from app.storefront.forms import Form, read_form, undone_if_refused
 from app.storefront.templating import render
@@ -51,12 +52,14 @@ def hide_address(response: Response) -> Response:
 
 
 @router.get("/forgotten-password")
+@open_to_all
 async def forgotten_password_page(request: Request, page: Page) -> Response:
     """The form that asks for a link."""
     return render(request, "forgotten_password.html", page=page, form=Form())
 
 
 @router.post("/forgotten-password")
+@open_to_all
 async def forgotten_password(
     request: Request, session: DbSession, page: Page, client: RequestClient, now: Now
 ) -> Response:
@@ -76,12 +79,14 @@ async def forgotten_password(
 
 
 @router.get("/reset-password")
+@open_to_all
 async def reset_password_page(request: Request, page: Page, token: Token = "") -> Response:
     """The form for the new password."""
     return hide_address(render(request, "reset_password.html", page=page, form=Form(), token=token))
 
 
 @router.post("/reset-password")
+@open_to_all
 async def reset_password(
     request: Request,
     session: DbSession,
@@ -115,12 +120,14 @@ async def reset_password(
 
 
 @router.get("/verify-email")
+@open_to_all
 async def verify_email_page(request: Request, page: Page, token: Token = "") -> Response:
     """The button that confirms the address."""
     return hide_address(show_link(request, page, Form(), words=VERIFY, token=token))
 
 
 @router.post("/verify-email")
+@of_its_owner()
 async def verify_email(
     request: Request, session: DbSession, page: Page, visitor: SignedInVisitor, now: Now
 ) -> Response:
@@ -141,12 +148,14 @@ async def verify_email(
 
 
 @router.get("/confirm-email")
+@open_to_all
 async def confirm_email_page(request: Request, page: Page, token: Token = "") -> Response:
     """The button that confirms the change."""
     return hide_address(show_link(request, page, Form(), words=CONFIRM, token=token))
 
 
 @router.post("/confirm-email")
+@of_its_owner()
 async def confirm_email(
     request: Request, session: DbSession, page: Page, visitor: SignedInVisitor, now: Now
 ) -> Response:

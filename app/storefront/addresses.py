@@ -12,6 +12,7 @@ from app.core.countries import country_names
 from app.core.csrf import CsrfProtected
 from app.core.deps import AppSettings, DbSession
 from app.core.exceptions import AppError
+from app.core.rights import of_its_owner
 from app.core.schemas import Id
 from app.storefront.context import Page, PageContext
 from app.storefront.forms import Form, read_form, undone_if_refused
@@ -68,6 +69,7 @@ async def add_address(
 
 
 @router.get("/account/addresses/{address_id}")
+@of_its_owner()
 async def address_page(
     request: Request,
     session: DbSession,
@@ -85,6 +87,7 @@ async def address_page(
 
 
 @router.post("/account/addresses/{address_id}")
+@of_its_owner()
 async def change_address(
     request: Request,
     session: DbSession,
@@ -105,6 +108,7 @@ async def change_address(
 
 
 @router.post("/account/addresses/{address_id}/remove")
+@of_its_owner()
 async def remove_address(
     session: DbSession, visitor: SignedInVisitor, address_id: Annotated[Id, Path()]
 ) -> Response:

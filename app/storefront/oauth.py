@@ -11,6 +11,7 @@ from app.core.config import Settings
 from app.core.csrf import CsrfProtected
 from app.core.deps import AppSettings, DbSession
 from app.core.exceptions import AppError
+from app.core.rights import of_its_owner, open_to_all
 from app.integrations.oauth.provider import ProviderName
 from app.storefront.account import local_path
 from app.storefront.context import Page
@@ -28,6 +29,7 @@ CONNECTED = "/account/connected"
 
 
 @router.get("/sign-in/{provider}")
+@open_to_all
 async def go_to_provider(
     session: DbSession,
     page: Page,
@@ -54,6 +56,7 @@ async def go_to_provider(
 
 
 @router.get("/sign-in/{provider}/callback")
+@open_to_all
 async def come_back_from_provider(
     request: Request,
     session: DbSession,
@@ -133,6 +136,7 @@ async def connect(
 
 
 @router.post(CONNECTED + "/{provider}/disconnect")
+@of_its_owner()
 async def disconnect(
     request: Request, session: DbSession, page: Page, user: SignedInVisitor, provider: ProviderName
 ) -> Response:

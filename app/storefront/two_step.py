@@ -9,6 +9,7 @@ from app.core.clock import Now
 from app.core.csrf import CsrfProtected
 from app.core.deps import AppSettings, DbSession
 from app.core.exceptions import AppError
+from app.core.rights import open_to_all
 from app.storefront.account import local_path
 from app.storefront.context import Page
 from app.storefront.entering import HALF_WAY, AtDoor, enter, start_new_session
@@ -30,6 +31,7 @@ SETTINGS = "/account/two-step"
 
 
 @router.get("/sign-in/two-step")
+@open_to_all
 async def second_step_page(
     request: Request,
     session: DbSession,
@@ -48,6 +50,7 @@ async def second_step_page(
 
 
 @router.post("/sign-in/two-step")
+@open_to_all
 async def second_step(
     request: Request,
     session: DbSession,

@@ -14,6 +14,7 @@ from app.core.clock import Now
 from app.core.csrf import CsrfProtected
 from app.core.deps import AppSettings, DbSession, Principal
 from app.core.exceptions import AppError
+from app.core.rights import of_its_owner, open_to_all
 from app.storefront.account_links import Token, hide_address
 from app.storefront.context import Page, PageContext
 from app.storefront.entering import AtDoor, start_new_session
@@ -191,6 +192,7 @@ async def sessions_page(
 
 
 @router.post("/account/sessions/{session_id}/end")
+@of_its_owner()
 async def end_session(
     session: DbSession, visitor: SignedInVisitor, session_id: Annotated[UUID, Path()]
 ) -> Response:
@@ -225,6 +227,7 @@ async def export(visitor: SignedInVisitor, now: Now) -> Response:
 
 
 @router.get("/account/delete")
+@open_to_all
 async def delete_page(
     request: Request, session: DbSession, page: Page, now: Now, token: Token = ""
 ) -> Response:

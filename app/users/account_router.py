@@ -7,6 +7,7 @@ from fastapi import APIRouter, Path, Response, status
 
 from app.core.clock import Now
 from app.core.deps import AppSettings, CurrentUser, DbSession
+from app.core.rights import of_its_owner, open_to_all
 from app.users import emails, passwords, profiles, sessions, tokens
 from app.users.account_schemas import (
     AccountRead,
@@ -38,6 +39,7 @@ PASSWORD_WRONG = "ACCOUNT_PASSWORD_WRONG: not the account's password"  # noqa: S
     summary="Ask for a link to set a new password",
     responses={429: {"description": "AUTH_TOO_MANY_ATTEMPTS, with `Retry-After`"}},
 )
+@open_to_all
 async def forgot_password(
     session: DbSession, asked: PasswordForgotten, client: RequestClient, now: Now
 ) -> Asked:
@@ -55,6 +57,7 @@ async def forgot_password(
     summary="Set a new password by a mailed link",
     responses={400: {"description": LINK_INVALID}},
 )
+@open_to_all
 async def reset_password(
     response: Response,
     session: DbSession,
@@ -127,6 +130,7 @@ async def ask_for_verification(session: DbSession, user: CurrentUser, now: Now) 
     summary="Prove my address by a mailed link",
     responses={400: {"description": LINK_INVALID}},
 )
+@of_its_owner()
 async def verify_email(
     session: DbSession, user: CurrentUser, link: LinkUse, now: Now
 ) -> AccountRead:
@@ -173,6 +177,7 @@ async def cancel_email_change(session: DbSession, user: CurrentUser) -> None:
         409: {"description": "AUTH_EMAIL_CONFLICT: another account got the address meanwhile"},
     },
 )
+@of_its_owner()
 async def confirm_email_change(
     session: DbSession, user: CurrentUser, link: LinkUse, now: Now
 ) -> EmailChangeRead:
@@ -193,6 +198,7 @@ async def list_sessions(session: DbSession, user: CurrentUser, now: Now) -> list
     summary="Sign out of one browser or program",
     responses={404: {"description": "ACCOUNT_SESSION_NOT_FOUND"}},
 )
+@of_its_owner()
 async def end_session(
     session: DbSession, user: CurrentUser, session_id: Annotated[UUID, Path()]
 ) -> None:

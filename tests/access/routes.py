@@ -14,6 +14,7 @@ from app.core.deps import StaffFor, get_current_admin, get_current_user
 from app.core.rights import Right
 from app.main import app
 from app.users.deps import get_signed_in_visitor
+from app.users.two_step.deps import get_enrolling_user
 
 ADMIN_PATHS = "/api/v1/admin/"
 OF_THE_FRAMEWORK = {"/api/openapi.json", "/static"}
@@ -76,7 +77,7 @@ class Endpoint:
             return Door.ADMIN
         if self.right is not None:
             return Door.STAFF
-        if get_current_user in self.calls:
+        if self.calls & {get_current_user, get_enrolling_user}:
             return Door.READER
         return Door.VISITOR if get_signed_in_visitor in self.calls else None
 

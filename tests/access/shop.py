@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import cache
@@ -32,6 +32,7 @@ from app.books.models import (
 )
 from app.cart.models import Cart, CartItem
 from app.core import csrf
+from app.core.clock import request_time
 from app.core.config import get_settings
 from app.core.deps import get_db
 from app.core.rights import Right
@@ -47,6 +48,8 @@ from app.users.models import User
 from app.users.sessions import start_session
 from app.users.tokens import start_family
 from app.wishlist.models import WishlistItem
+from tests.access.accounts import account_examples, begin_two_steps, own_things
+from tests.access.examples import Example
 from tests.access.routes import Endpoint
 from tests.books.pictures import encoded
 from tests.factories import empty_every_table, make_book
@@ -61,9 +64,13 @@ OTHER = "other reader"
 ADMIN = "admin"
 DEACTIVATED = "deactivated"
 EXPIRED = "expired"
+HALF_IN = "half-way in"
 STAFF: Mapping[str, Right] = {f"staff: {right}": right for right in Right}
 ROLES = (ANONYMOUS, READER, OTHER, *STAFF, ADMIN, DEACTIVATED, EXPIRED)
 """Who comes. ``READER`` owns what paths name; ``EXPIRED`` is the reader, a day too late."""
+
+ENROLLING = (READER, OTHER, *STAFF, ADMIN)
+"""Who has begun to set up a second step."""
 
 
 @dataclass
@@ -73,25 +80,6 @@ class Visitor:
     account: User | None = None
     token: str = ""
     cookie: str = ""
-
-
-@dataclass(frozen=True)
-class Example:
-    """A request that an endpoint takes, and how it is answered where somebody is let in.
-
-    ``ids`` are other values of the path than the usual ones. ``missing`` is the status for who
-    does not own what the path names.
-    """
-
-    status: int | None = None
-    json: Any = None
-    form: dict[str, str] | None = None
-    content: bytes | None = None
-    files: Any = None
-    ids: dict[str, Any] = field(default_factory=dict)
-    query: str = ""
-    signed_in_status: int | None = None
-    missing: int = 404
 
 
 @dataclass
@@ -123,6 +111,7 @@ class Shop:
             return {"Authorization": f"Bearer {visitor.token}"} if visitor.token else {}
         settings = get_settings()
         cookies = {csrf.COOKIE.name(settings): _form_token()}
+        cookies |= self.example(endpoint).cookies
         if visitor.cookie:
             cookies[SESSION.name(settings)] = visitor.cookie
         return {
@@ -190,35 +179,51 @@ class Shop:
 @asynccontextmanager
 async def open_shop(engine: AsyncEngine, media: Path) -> AsyncIterator[Shop]:
     """Fill a shop, committed, so that every session sees it; empty it afterwards."""
+    now = datetime.now(UTC)
     async with async_sessionmaker(engine, expire_on_commit=False)() as session:
-        visitors = await _accounts(session)
+        visitors = await _accounts(session, now)
         ids = await _things(session, visitors)
         refresh_token = ids.pop("refresh_token")
+        ids |= await own_things(
+            session, _account(visitors, READER), _account(visitors, HALF_IN), now
+        )
+        await begin_two_steps(session, [_account(visitors, role).id for role in ENROLLING])
         await session.commit()
+    app.dependency_overrides[request_time] = lambda: now
     app.dependency_overrides[get_storage] = lambda: FolderStorage(media)
     transport = ASGITransport(app=app)
     async with (
         engine.connect() as connection,
         AsyncClient(transport=transport, base_url="http://test") as client,
     ):
-        yield Shop(connection, client, ids, visitors, _examples(ids, refresh_token))
+        yield Shop(
+            connection,
+            client,
+            ids,
+            visitors,
+            _examples(ids, refresh_token) | account_examples(ids, PASSWORD, now),
+        )
     app.dependency_overrides.clear()
     await empty_every_table(engine)
 
 
-async def _accounts(session: AsyncSession) -> dict[str, Visitor]:
-    now = datetime.now(UTC)
+async def _accounts(session: AsyncSession, now: datetime) -> dict[str, Visitor]:
+    password_hash = await hash_password(PASSWORD)
     settings = get_settings()
     accounts = {
-        READER: User(email="reader@example.com", password_hash=await hash_password(PASSWORD)),
+        READER: User(email="reader@example.com"),
         OTHER: User(email="other@example.com"),
         ADMIN: User(email="admin@example.com", role=Role.ADMIN),
         DEACTIVATED: User(email="closed@example.com", is_active=False),
         "target": User(email="target@example.com"),
+        "second admin": User(email="second@example.com", role=Role.ADMIN),
+        HALF_IN: User(email="half-in@example.com"),
     } | {
         name: User(email=f"{right}@example.com", role=Role.STAFF, rights=[right])
         for name, right in STAFF.items()
     }
+    for account in accounts.values():
+        account.password_hash = password_hash
     session.add_all(accounts.values())
     await session.flush()  # tokens need the ids
     visitors = {ANONYMOUS: Visitor()}
@@ -234,10 +239,15 @@ async def _accounts(session: AsyncSession) -> dict[str, Visitor]:
     return visitors
 
 
+def _account(visitors: Mapping[str, Visitor], role: str) -> User:
+    account = visitors[role].account
+    assert account is not None
+    return account
+
+
 async def _things(session: AsyncSession, visitors: Mapping[str, Visitor]) -> dict[str, Any]:
     """Write one of everything; return what paths call it, and what examples need besides."""
-    reader = visitors[READER].account
-    assert reader is not None
+    reader = _account(visitors, READER)
     now = datetime.now(UTC)
     book = await make_book(session, title="Emma", author="Jane Austen", isbn=ISBN, copies=50)
     wanted = await make_book(session, title="Persuasion", author="Jane Austen", copies=50)
@@ -318,8 +328,6 @@ async def _things(session: AsyncSession, visitors: Mapping[str, Visitor]) -> dic
     )
     session.add_all([line, payment])
     await session.flush()  # likewise
-    target = visitors["target"].account
-    assert target is not None
     return {
         "book_id": book.id,
         "work_id": book.work_id,
@@ -334,7 +342,7 @@ async def _things(session: AsyncSession, visitors: Mapping[str, Visitor]) -> dic
         "order_id": order.id,
         "item_id": items[reader.id].id,
         "prebook_id": prebook.id,
-        "user_id": target.id,
+        "user_id": _account(visitors, "target").id,
         "digest": "0" * 64,
         "name": "400.webp",
         "second_book_id": second.id,

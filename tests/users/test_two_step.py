@@ -70,8 +70,12 @@ class Reader:
         confirmed = await self.post("/confirm", totp_code=self.code())
         assert confirmed.status_code == 200, confirmed.text
         self.recovery_codes = confirmed.json()["recovery_codes"]
+        self.go_on_with(confirmed)
         self.clock.forward(STEP)
         return confirmed
+
+    def go_on_with(self, signed_in: Response) -> None:
+        self.headers = {"Authorization": f"Bearer {signed_in.json()['access_token']}"}
 
     async def log_in(self, **factor: str) -> Response:
         return await self.client.post("/api/v1/auth/login", json={**ACCOUNT, **factor})
@@ -119,6 +123,9 @@ async def test_setting_it_up(client: AsyncClient, clock: Clock) -> None:
         "refresh_token",
         "token_type",
     }
+    ended = await client.get("/api/v1/auth/two-step", headers=reader.headers)
+    assert code(ended) == (401, "AUTH_TOKEN_INVALID"), "it came of a sign-in in one step"
+    reader.go_on_with(confirmed)
     recovery = confirmed.json()["recovery_codes"]
     assert len(set(recovery)) == 10
     assert all(re.fullmatch(r"([a-z2-7]{4}-){3}[a-z2-7]{4}", one) for one in recovery)

@@ -36,14 +36,15 @@ def find_provider(providers: Providers, name: ProviderName) -> OAuthProvider:
     return provider
 
 
-async def offered_google(providers: OfferedProviders) -> GoogleProvider:
-    """Return Google, if the shop offers it."""
+def find_google(providers: Providers) -> GoogleProvider:
+    """Return Google, which alone gives programs tokens to sign in with.
+
+    Raises:
+        OAuthNotConfiguredError: the shop does not offer it.
+    """
     if providers.google is None:
         raise OAuthNotConfiguredError
     return providers.google
-
-
-OfferedGoogle = Annotated[GoogleProvider, Depends(offered_google)]
 
 
 def what_came_back(request: Request, settings: Settings) -> Return:

@@ -9,13 +9,14 @@ from starlette.responses import RedirectResponse
 from app.core.clock import Now
 from app.core.config import Settings
 from app.core.deps import AppSettings, CurrentUser, DbSession
+from app.core.rights import of_its_owner, open_to_all
 from app.integrations.oauth.factory import Providers
 from app.integrations.oauth.provider import Identity, ProviderName
 from app.users.oauth import service, trips
 from app.users.oauth.deps import (
     OAUTH,
-    OfferedGoogle,
     OfferedProviders,
+    find_google,
     find_provider,
     what_came_back,
 )
@@ -56,6 +57,7 @@ CALLBACK_RESPONSES: dict[int | str, dict[str, Any]] = {
     summary="Go to Google",
     responses={501: NOT_CONFIGURED},
 )
+@open_to_all
 async def go_to_google(
     session: DbSession, providers: OfferedProviders, now: Now, settings: AppSettings
 ) -> Response:
@@ -64,6 +66,7 @@ async def go_to_google(
 
 
 @router.get("/google/callback", summary="Come back from Google", responses=CALLBACK_RESPONSES)
+@open_to_all
 async def come_back_from_google(
     request: Request,
     response: Response,
@@ -88,15 +91,18 @@ async def come_back_from_google(
         501: NOT_CONFIGURED,
     },
 )
+@open_to_all
 async def sign_in_with_google_token(
     session: DbSession,
-    google: OfferedGoogle,
+    providers: OfferedProviders,
     proof: GoogleIdToken,
     now: Now,
     settings: AppSettings,
 ) -> TokenPair:
     """Sign in with a token that the program got from Google for this shop's client id."""
-    identity = await service.read_google_token(google, id_token=proof.id_token, now=now)
+    identity = await service.read_google_token(
+        find_google(providers), id_token=proof.id_token, now=now
+    )
     return await _sign_in(session, identity, now, settings)
 
 
@@ -107,6 +113,7 @@ async def sign_in_with_google_token(
     summary="Go to GitHub",
     responses={501: NOT_CONFIGURED},
 )
+@open_to_all
 async def go_to_github(
     session: DbSession, providers: OfferedProviders, now: Now, settings: AppSettings
 ) -> Response:
@@ -115,6 +122,7 @@ async def go_to_github(
 
 
 @router.get("/github/callback", summary="Come back from GitHub", responses=CALLBACK_RESPONSES)
+@open_to_all
 async def come_back_from_github(
     request: Request,
     response: Response,
@@ -172,6 +180,7 @@ async def connect_identity(
         409: {"description": "AUTH_LAST_WAY_IN: there is no password and nothing else connected"},
     },
 )
+@of_its_owner()
 async def disconnect_identity(
     session: DbSession, user: CurrentUser, provider: ProviderName
 ) -> None:

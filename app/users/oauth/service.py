@@ -105,13 +105,13 @@ async def disconnect(session: AsyncSession, *, user_id: int, provider: ProviderN
         IdentityNotFoundError: it could not be.
         LastWayInError: there would be no other way.
     """
-    user = await repository.lock_user(session, user_id=user_id)
-    connected = {
-        identity.provider for identity in await repository.list_identities(session, user_id=user_id)
-    }
-    if user is None or provider not in connected:
+    if provider not in await _list_connected(session, user_id):
         raise IdentityNotFoundError
-    if user.password_hash is None and len(connected) == 1:
+    user = await repository.lock_user(session, user_id=user_id)
+    if user is None:
+        raise IdentityNotFoundError
+    others = await _list_connected(session, user_id) - {provider}  # as it is under the lock
+    if user.password_hash is None and not others:
         raise LastWayInError
     await repository.delete_identity(session, user_id=user_id, provider=provider)
 
@@ -159,3 +159,8 @@ def _address(identity: Identity) -> str | None:
         return normalize_email(identity.email)
     except ValueError:
         return None
+
+
+async def _list_connected(session: AsyncSession, user_id: int) -> set[ProviderName]:
+    identities = await repository.list_identities(session, user_id=user_id)
+    return {identity.provider for identity in identities}

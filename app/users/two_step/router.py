@@ -4,6 +4,7 @@ from fastapi import APIRouter, status
 
 from app.core.clock import Now
 from app.core.deps import AppSettings, CurrentUser, DbSession
+from app.core.rights import open_to_all
 from app.users.schemas import TokenPair
 from app.users.tokens import start_family
 from app.users.two_step import pending, service
@@ -103,6 +104,7 @@ async def disable(
         429: CODE_LIMIT,
     },
 )
+@open_to_all
 async def sign_in(
     session: DbSession, proof: PendingProof, now: Now, settings: AppSettings
 ) -> TokenPair:

@@ -20,7 +20,7 @@ from app.users.oauth.models import ConnectedIdentity
 from app.users.tokens import start_family
 from app.users.two_step.codes import encrypt_secret
 from app.users.two_step.models import TwoStep
-from app.users.two_step.pending import begin
+from app.users.two_step.pending import start
 from tests.access.examples import Example
 
 SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
@@ -62,7 +62,7 @@ async def own_things(
         "address_id": address.id,
         "provider": "google",
         "session_id": (await session.scalars(found)).one(),
-        "half_way": await begin(session, user_id=half_in.id, now=now),
+        "half_way": await start(session, user_id=half_in.id, now=now),
     }
 
 

@@ -11,7 +11,7 @@ from app.core.exceptions import AppError
 from app.core.rights import open_to_all
 from app.storefront.context import Page
 from app.storefront.entering import AtDoor, enter_or_ask
-from app.storefront.forms import Form, read_form, undone_if_refused
+from app.storefront.forms import Form, ask_to_wait, read_form, undone_if_refused
 from app.storefront.templating import render
 from app.users import service, sessions
 from app.users.deps import SESSION
@@ -60,7 +60,7 @@ async def sign_in(request: Request, session: DbSession, page: Page, door: AtDoor
                 )
         except TooManyAttemptsError as error:
             form.refuse(error)
-            return _ask_to_wait(
+            return ask_to_wait(
                 render(request, "sign_in.html", page=page, form=form, next=target), error
             )
         except AppError as error:
@@ -98,7 +98,7 @@ async def sign_up(request: Request, session: DbSession, page: Page, door: AtDoor
                 )
         except TooManyAttemptsError as error:
             form.refuse(error)
-            return _ask_to_wait(
+            return ask_to_wait(
                 render(request, "sign_up.html", page=page, form=form, next=target), error
             )
         except AppError as error:
@@ -118,11 +118,4 @@ async def sign_out(request: Request, session: DbSession, settings: AppSettings) 
         await sessions.end_session(session, token=token)
     response = RedirectResponse("/", 303)
     SESSION.clear(response, settings)
-    return response
-
-
-def _ask_to_wait(response: Response, error: TooManyAttemptsError) -> Response:
-    """Say it in the answer's head too, for programs that send forms."""
-    response.status_code = error.status
-    response.headers.update(error.headers)
     return response

@@ -21,7 +21,7 @@ from app.users.account_schemas import (
     ProfileUpdate,
     SignInRead,
 )
-from app.users.deps import FromWhere
+from app.users.deps import TOO_MANY_ATTEMPTS, FromWhere, RequestClient
 from app.users.schemas import TokenPair
 
 router = APIRouter(prefix="/account", tags=["account"])
@@ -34,15 +34,20 @@ PASSWORD_WRONG = "ACCOUNT_PASSWORD_WRONG: not the account's password"  # noqa: S
 
 
 @password_router.post(
-    "/forgot", status_code=status.HTTP_202_ACCEPTED, summary="Ask for a link to set a new password"
+    "/forgot",
+    status_code=status.HTTP_202_ACCEPTED,
+    summary="Ask for a link to set a new password",
+    responses={429: TOO_MANY_ATTEMPTS},
 )
 @open_to_all
-async def forgot_password(session: DbSession, asked: PasswordForgotten) -> Asked:
+async def forgot_password(
+    session: DbSession, asked: PasswordForgotten, client: RequestClient, now: Now
+) -> Asked:
     """Mail a link that works once, within 30 minutes, if the address has an account.
 
     The answer is the same if it has none.
     """
-    await passwords.ask_for_reset(session, email=asked.email)
+    await passwords.ask_for_reset(session, email=asked.email, client=client, now=now)
     return Asked(detail=LINK_SENT)
 
 
@@ -77,7 +82,7 @@ async def update_account(
 @router.put(
     "/password",
     summary="Change my password",
-    responses={403: {"description": PASSWORD_WRONG}},
+    responses={403: {"description": PASSWORD_WRONG}, 429: TOO_MANY_ATTEMPTS},
 )
 async def change_password(
     session: DbSession,
@@ -93,6 +98,7 @@ async def change_password(
         user_id=user.id,
         current_password=change.current_password,
         new_password=change.password,
+        now=now,
     )
     return await tokens.start_family(
         session, user_id=user.id, role=user.role, now=now, settings=settings, whence=whence
@@ -103,10 +109,13 @@ async def change_password(
     "/verification",
     status_code=status.HTTP_202_ACCEPTED,
     summary="Ask for a link to prove my address",
+    responses={429: TOO_MANY_ATTEMPTS},
 )
-async def ask_for_verification(session: DbSession, user: CurrentUser, now: Now) -> Asked:
+async def ask_for_verification(
+    session: DbSession, user: CurrentUser, client: RequestClient, now: Now
+) -> Asked:
     """Mail a link to the account's address, unless it is proved or one was sent a moment ago."""
-    await emails.ask_for_verification(session, user_id=user.id, now=now)
+    await emails.ask_again_for_verification(session, user=user, client=client, now=now)
     return Asked(detail="If your address is not proved yet, a link is on its way to it.")
 
 
@@ -131,17 +140,27 @@ async def verify_email(
     responses={
         403: {"description": PASSWORD_WRONG},
         409: {"description": "ACCOUNT_EMAIL_UNCHANGED: it is the account's address already"},
+        429: TOO_MANY_ATTEMPTS,
     },
 )
 async def start_email_change(
-    session: DbSession, user: CurrentUser, change: EmailChangeStart, now: Now
+    session: DbSession,
+    user: CurrentUser,
+    change: EmailChangeStart,
+    client: RequestClient,
+    now: Now,
 ) -> Asked:
     """Mail a link to both addresses; when both were used, the account has the new one.
 
     The answer is the same if the new address has an account.
     """
     await emails.start_change(
-        session, user_id=user.id, password=change.password, new_email=change.new_email, now=now
+        session,
+        user=user,
+        password=change.password,
+        new_email=change.new_email,
+        client=client,
+        now=now,
     )
     return Asked(detail="Please confirm with the links that are on their way to both addresses.")
 

@@ -22,13 +22,14 @@ async def delete_account(
     messages to it. Its orders stay without the person.
 
     Raises:
+        TooManyAttemptsError: too many passwords were wrong lately.
         WrongPasswordError, LinkInvalidError: the proof does not hold.
         LastAdminError: nobody else runs the shop.
         OrderUnsettledError: an order of the account is being paid.
     """
     password_hash = None
     if proof.password:
-        user = await confirm_password(session, user_id=user_id, password=proof.password)
+        user = await confirm_password(session, user_id=user_id, password=proof.password, now=now)
         password_hash = user.password_hash
     await remove(session, user_id=user_id, password_hash=password_hash, token=proof.token, now=now)
 

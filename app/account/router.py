@@ -15,6 +15,7 @@ from app.core.rights import of_its_owner
 from app.core.schemas import Id
 from app.users import removal
 from app.users.account_schemas import Asked
+from app.users.deps import TOO_MANY_ATTEMPTS, RequestClient
 
 router = APIRouter(prefix="/account", tags=["account"])
 
@@ -86,11 +87,16 @@ async def export(user: CurrentUser, now: Now) -> StreamingResponse:
     "/deletion/link",
     status_code=status.HTTP_202_ACCEPTED,
     summary="Ask for a link to delete an account that has no password",
-    responses={409: {"description": "ACCOUNT_PASSWORD_EXPECTED: the account has a password"}},
+    responses={
+        409: {"description": "ACCOUNT_PASSWORD_EXPECTED: the account has a password"},
+        429: TOO_MANY_ATTEMPTS,
+    },
 )
-async def ask_for_deletion_link(session: DbSession, user: CurrentUser, now: Now) -> Asked:
+async def ask_for_deletion_link(
+    session: DbSession, user: CurrentUser, client: RequestClient, now: Now
+) -> Asked:
     """Mail a link whose token proves, within 30 minutes, that the reader wants this."""
-    await removal.ask_for_deletion_link(session, user_id=user.id, now=now)
+    await removal.ask_for_deletion_link(session, user_id=user.id, client=client, now=now)
     return Asked(detail="A link is on its way to your address.")
 
 
@@ -105,6 +111,7 @@ async def ask_for_deletion_link(session: DbSession, user: CurrentUser, now: Now)
             "description": "ACCOUNT_LAST_ADMIN: nobody else runs the shop; "
             "ACCOUNT_ORDER_UNSETTLED: an order is being paid"
         },
+        429: TOO_MANY_ATTEMPTS,
     },
 )
 async def delete(session: DbSession, user: CurrentUser, proof: Deletion, now: Now) -> None:

@@ -13,7 +13,7 @@ from app.core.exceptions import AppError
 from app.core.rights import open_to_all
 from app.storefront.context import Page, PageContext
 from app.storefront.entering import AtDoor, Door, enter_or_ask
-from app.storefront.forms import Form, read_form, undone_if_refused
+from app.storefront.forms import Form, ask_to_wait, read_form, undone_if_refused
 from app.storefront.templating import render
 from app.users import service, sessions
 from app.users.deps import SESSION
@@ -63,7 +63,7 @@ async def sign_in(request: Request, session: DbSession, page: Page, door: AtDoor
                 )
         except TooManyAttemptsError as error:
             form.refuse(error)
-            return _ask_to_wait(
+            return ask_to_wait(
                 render(request, "sign_in.html", page=page, form=form, next=target), error
             )
         except AppError as error:
@@ -115,7 +115,7 @@ async def sign_up(request: Request, session: DbSession, page: Page, door: AtDoor
                 )
         except TooManyAttemptsError as error:
             form.refuse(error)
-            return _ask_to_wait(
+            return ask_to_wait(
                 render(
                     request, "sign_up.html", page=page, form=form, next=target, asks_password=True
                 ),
@@ -176,7 +176,7 @@ async def _sign_up_by_mail(
             )
     except TooManyAttemptsError as error:
         form.refuse(error)
-        return _ask_to_wait(
+        return ask_to_wait(
             render(request, "sign_up.html", page=page, form=form, next=target, asks_password=False),
             error,
         )
@@ -188,10 +188,3 @@ async def _sign_up_by_mail(
         text=LOOK_INTO_MAIL,
         is_mailed=True,
     )
-
-
-def _ask_to_wait(response: Response, error: TooManyAttemptsError) -> Response:
-    """Say it in the answer's head too, for programs that send forms."""
-    response.status_code = error.status
-    response.headers.update(error.headers)
-    return response

@@ -16,12 +16,13 @@ from app.core.deps import AppSettings, DbSession
 from app.core.exceptions import AppError
 from app.core.rights import of_its_owner, open_to_all
 from app.storefront.context import Page, PageContext
-from app.storefront.forms import Form, read_form, undone_if_refused
+from app.storefront.forms import Form, ask_to_wait, read_form, undone_if_refused
 from app.storefront.templating import render
 from app.users import emails, passwords
 from app.users.account_router import LINK_SENT
 from app.users.account_schemas import ChangeState, LinkUse, PasswordForgotten, PasswordReset
 from app.users.deps import RequestClient, SignedInVisitor, remember_device
+from app.users.errors import TooManyAttemptsError
 from app.users.schemas import MAX_TOKEN_CHARACTERS
 
 router = APIRouter(dependencies=[CsrfProtected])
@@ -67,7 +68,11 @@ async def forgotten_password(
     form: Form[PasswordForgotten] = await read_form(request, PasswordForgotten)
     if form.data is None:
         return render(request, "forgotten_password.html", status=422, page=page, form=form)
-    await passwords.ask_for_reset(session, email=form.data.email, client=client, now=now)
+    try:
+        await passwords.ask_for_reset(session, email=form.data.email, client=client, now=now)
+    except TooManyAttemptsError as error:
+        form.refuse(error)
+        return ask_to_wait(render(request, "forgotten_password.html", page=page, form=form), error)
     return render(
         request,
         "account_done.html",

@@ -10,8 +10,10 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_core.core_schema import ErrorType
 from sqlalchemy.ext.asyncio import AsyncSession
+from starlette.responses import Response
 
 from app.core.exceptions import AppError
+from app.users.errors import TooManyAttemptsError
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -96,3 +98,11 @@ async def read_form(request: Request, model: type[M]) -> Form[M]:
             else:  # no one field is to blame
                 form.message = sentence_for(problem)
     return form
+
+
+def ask_to_wait(response: Response, error: AppError) -> Response:
+    """Say in the head of a refusal's page, for programs that send forms, that it is too early."""
+    if isinstance(error, TooManyAttemptsError):
+        response.status_code = error.status
+        response.headers.update(error.headers)
+    return response

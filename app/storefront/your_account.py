@@ -18,11 +18,11 @@ from app.core.rights import of_its_owner, open_to_all
 from app.storefront.account_links import Token, hide_address
 from app.storefront.context import Page, PageContext
 from app.storefront.entering import AtDoor, start_new_session
-from app.storefront.forms import Form, M, read_form, undone_if_refused
+from app.storefront.forms import Form, M, ask_to_wait, read_form, undone_if_refused
 from app.storefront.templating import render
 from app.users import emails, passwords, profiles, removal, sessions
 from app.users.account_schemas import EmailChangeStart, PasswordChange, ProfileUpdate
-from app.users.deps import SESSION, SignedInVisitor
+from app.users.deps import SESSION, RequestClient, SignedInVisitor
 from app.users.errors import SessionNotFoundError, SignInRequiredError
 
 router = APIRouter(dependencies=[CsrfProtected])
@@ -96,9 +96,11 @@ async def change_profile(
 
 
 @router.post("/account/verification")
-async def ask_for_verification(session: DbSession, visitor: SignedInVisitor, now: Now) -> Response:
+async def ask_for_verification(
+    session: DbSession, visitor: SignedInVisitor, client: RequestClient, now: Now
+) -> Response:
     """Send the link again."""
-    await emails.ask_for_verification(session, user_id=visitor.id, now=now)
+    await emails.ask_again_for_verification(session, user=visitor, client=client, now=now)
     return RedirectResponse("/account?done=verification", 303)
 
 
@@ -127,10 +129,12 @@ async def change_password(
                 user_id=visitor.id,
                 current_password=form.data.current_password,
                 new_password=form.data.password,
+                now=door.now,
             )
     except AppError as error:
         show_beside(form, error)
-        return render(request, "account_password.html", status=422, page=page, form=form)
+        refusal = render(request, "account_password.html", status=422, page=page, form=form)
+        return ask_to_wait(refusal, error)
     response = RedirectResponse("/account?done=password", 303)
     await start_new_session(door, response, user_id=visitor.id)
     return response
@@ -147,7 +151,12 @@ async def email_page(
 
 @router.post("/account/email")
 async def change_email(
-    request: Request, session: DbSession, page: Page, visitor: SignedInVisitor, now: Now
+    request: Request,
+    session: DbSession,
+    page: Page,
+    visitor: SignedInVisitor,
+    client: RequestClient,
+    now: Now,
 ) -> Response:
     """Ask both addresses to confirm."""
     form: Form[EmailChangeStart] = await read_form(request, EmailChangeStart)
@@ -156,17 +165,18 @@ async def change_email(
             async with undone_if_refused(session):
                 await emails.start_change(
                     session,
-                    user_id=visitor.id,
+                    user=visitor,
                     password=form.data.password,
                     new_email=form.data.new_email,
+                    client=client,
                     now=now,
                 )
         except AppError as error:
             show_beside(form, error)
-        else:
-            return RedirectResponse("/account?done=email_asked", 303)
-    account = await profiles.get_account(session, user_id=visitor.id, now=now)
-    return render(request, "account_email.html", status=422, page=page, account=account, form=form)
+            refusal = await _show_email(request, session, page, visitor, now, form)
+            return ask_to_wait(refusal, error)
+        return RedirectResponse("/account?done=email_asked", 303)
+    return await _show_email(request, session, page, visitor, now, form)
 
 
 @router.post("/account/email/cancel")
@@ -255,6 +265,11 @@ async def delete(
                 await delete_account(session, user_id=visitor.id, proof=form.data, now=now)
         except AppError as error:
             show_beside(form, error)
+            token = form.typed.get("token", "")
+            refusal = await _show_deletion(
+                request, session, page, form, now, token=token, status=422
+            )
+            return ask_to_wait(refusal, error)
         else:
             gone = PageContext(visitor=None, cart_token=None, copies=0, csrf_token=page.csrf_token)
             response = render(
@@ -272,16 +287,22 @@ async def delete(
 
 @router.post("/account/delete/link")
 async def ask_for_deletion_link(
-    request: Request, session: DbSession, page: Page, visitor: SignedInVisitor, now: Now
+    request: Request,
+    session: DbSession,
+    page: Page,
+    visitor: SignedInVisitor,
+    client: RequestClient,
+    now: Now,
 ) -> Response:
     """Send the link that an account without a password is deleted by."""
     form: Form[Deletion] = Form()
     try:
         async with undone_if_refused(session):
-            await removal.ask_for_deletion_link(session, user_id=visitor.id, now=now)
+            await removal.ask_for_deletion_link(session, user_id=visitor.id, client=client, now=now)
     except AppError as error:
         form.refuse(error)
-        return await _show_deletion(request, session, page, form, now, token="", status=409)
+        refusal = await _show_deletion(request, session, page, form, now, token="", status=409)
+        return ask_to_wait(refusal, error)
     return render(
         request,
         "account_done.html",
@@ -289,6 +310,19 @@ async def ask_for_deletion_link(
         title="Look into your mail",
         text="A link is on its way to your address.",
     )
+
+
+async def _show_email(
+    request: Request,
+    session: DbSession,
+    page: PageContext,
+    visitor: Principal,
+    now: Now,
+    form: Form[EmailChangeStart],
+) -> Response:
+    """Draw the form for another address with what was wrong."""
+    account = await profiles.get_account(session, user_id=visitor.id, now=now)
+    return render(request, "account_email.html", status=422, page=page, account=account, form=form)
 
 
 async def _show_deletion(

@@ -21,7 +21,7 @@ from app.users.account_schemas import (
     ProfileUpdate,
     SignInRead,
 )
-from app.users.deps import FromWhere, RequestClient, remember_device
+from app.users.deps import TOO_MANY_ATTEMPTS, FromWhere, RequestClient, remember_device
 from app.users.schemas import TokenPair
 
 router = APIRouter(prefix="/account", tags=["account"])
@@ -37,7 +37,7 @@ PASSWORD_WRONG = "ACCOUNT_PASSWORD_WRONG: not the account's password"  # noqa: S
     "/forgot",
     status_code=status.HTTP_202_ACCEPTED,
     summary="Ask for a link to set a new password",
-    responses={429: {"description": "AUTH_TOO_MANY_ATTEMPTS, with `Retry-After`"}},
+    responses={429: TOO_MANY_ATTEMPTS},
 )
 @open_to_all
 async def forgot_password(
@@ -92,7 +92,7 @@ async def update_account(
 @router.put(
     "/password",
     summary="Change my password",
-    responses={403: {"description": PASSWORD_WRONG}},
+    responses={403: {"description": PASSWORD_WRONG}, 429: TOO_MANY_ATTEMPTS},
 )
 async def change_password(
     session: DbSession,
@@ -108,6 +108,7 @@ async def change_password(
         user_id=user.id,
         current_password=change.current_password,
         new_password=change.password,
+        now=now,
     )
     return await tokens.start_family(
         session, user_id=user.id, role=user.role, now=now, settings=settings, whence=whence
@@ -118,10 +119,13 @@ async def change_password(
     "/verification",
     status_code=status.HTTP_202_ACCEPTED,
     summary="Ask for a link to prove my address",
+    responses={429: TOO_MANY_ATTEMPTS},
 )
-async def ask_for_verification(session: DbSession, user: CurrentUser, now: Now) -> Asked:
+async def ask_for_verification(
+    session: DbSession, user: CurrentUser, client: RequestClient, now: Now
+) -> Asked:
     """Mail a link to the account's address, unless it is proved or one was sent a moment ago."""
-    await emails.ask_for_verification(session, user_id=user.id, now=now)
+    await emails.ask_again_for_verification(session, user=user, client=client, now=now)
     return Asked(detail="If your address is not proved yet, a link is on its way to it.")
 
 
@@ -146,17 +150,27 @@ async def verify_email(
     responses={
         403: {"description": PASSWORD_WRONG},
         409: {"description": "ACCOUNT_EMAIL_UNCHANGED: it is the account's address already"},
+        429: TOO_MANY_ATTEMPTS,
     },
 )
 async def start_email_change(
-    session: DbSession, user: CurrentUser, change: EmailChangeStart, now: Now
+    session: DbSession,
+    user: CurrentUser,
+    change: EmailChangeStart,
+    client: RequestClient,
+    now: Now,
 ) -> Asked:
     """Mail a link to both addresses; when both were used, the account has the new one.
 
     The answer is the same if the new address has an account.
     """
     await emails.start_change(
-        session, user_id=user.id, password=change.password, new_email=change.new_email, now=now
+        session,
+        user=user,
+        password=change.password,
+        new_email=change.new_email,
+        client=client,
+        now=now,
     )
     return Asked(detail="Please confirm with the links that are on their way to both addresses.")
 

@@ -27,6 +27,16 @@ ENROLMENT_PATHS = ("/account/two-step", "/sign-out")
 """Where staff may go before they have set up the second step that the shop asks of them."""
 
 
+TOO_MANY_ATTEMPTS = {
+    "description": (
+        "AUTH_TOO_MANY_ATTEMPTS, or AUTH_SECOND_FACTOR_LIMIT for codes: `Retry-After` says in how "
+        "many seconds to try again"
+    ),
+    "headers": {"Retry-After": {"schema": {"type": "integer"}}},
+}
+"""What the API says of limits against guessing."""
+
+
 async def get_visitor(
     request: Request, session: DbSession, now: Now, settings: AppSettings
 ) -> Principal | None:

@@ -8,10 +8,12 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.users import link_repository, links, repository
+from app.core.deps import Principal
+from app.users import limits, link_repository, links, repository
 from app.users.account_models import LinkPurpose
 from app.users.account_schemas import ChangeState
 from app.users.errors import EmailConflictError, LinkInvalidError, SameEmailError
+from app.users.limits import Client, Purpose
 from app.users.passwords import RESET, confirm_password
 
 VERIFY = frozenset({LinkPurpose.VERIFY_EMAIL})
@@ -26,6 +28,20 @@ async def ask_for_verification(session: AsyncSession, *, user_id: int, now: date
         )
 
 
+async def ask_again_for_verification(
+    session: AsyncSession, *, user: Principal, client: Client, now: datetime
+) -> None:
+    """Mail the link once more, if the address is not proved yet.
+
+    Raises:
+        TooManyAttemptsError: for this account, or from this client.
+    """
+    await limits.spend(
+        session, purpose=Purpose.MAIL, email=user.email, address=client.address, now=now
+    )
+    await ask_for_verification(session, user_id=user.id, now=now)
+
+
 async def verify_email(session: AsyncSession, *, token: str, user_id: int, now: datetime) -> None:
     """Prove the account's address by a mailed link.
 
@@ -38,7 +54,13 @@ async def verify_email(session: AsyncSession, *, token: str, user_id: int, now: 
 
 
 async def start_change(
-    session: AsyncSession, *, user_id: int, password: str, new_email: str, now: datetime
+    session: AsyncSession,
+    *,
+    user: Principal,
+    password: str,
+    new_email: str,
+    client: Client,
+    now: datetime,
 ) -> None:
     """Ask both addresses to confirm that the account gets the new one.
 
@@ -46,31 +68,35 @@ async def start_change(
     notice instead of a link, and the change never happens.
 
     Raises:
+        TooManyAttemptsError: too many passwords were wrong, or mails asked for, lately.
         WrongPasswordError: not the account's password.
         SameEmailError: it has that address already.
     """
-    user = await confirm_password(session, user_id=user_id, password=password)
-    if user.email == new_email:
+    await limits.spend(
+        session, purpose=Purpose.MAIL, email=user.email, address=client.address, now=now
+    )
+    account = await confirm_password(session, user_id=user.id, password=password, now=now)
+    if account.email == new_email:
         raise SameEmailError(field="new_email")
-    await links.drop_change(session, user_id=user_id)
+    await links.drop_change(session, user_id=user.id)
     await link_repository.replace_change(
         session,
-        user_id=user_id,
+        user_id=user.id,
         new_email=new_email,
         expires_at=now + links.LIFETIMES[LinkPurpose.CONFIRM_NEW_EMAIL],
     )
     await links.issue_link(
         session,
-        user_id=user_id,
+        user_id=user.id,
         purpose=LinkPurpose.CONFIRM_OLD_EMAIL,
-        email=user.email,
+        email=account.email,
         now=now,
     )
     if await repository.find_user_by_email(session, email=new_email) is not None:
         await links.send_notice(session, notice=links.Notice.EMAIL_TAKEN, recipient=new_email)
         return
     await links.issue_link(
-        session, user_id=user_id, purpose=LinkPurpose.CONFIRM_NEW_EMAIL, email=new_email, now=now
+        session, user_id=user.id, purpose=LinkPurpose.CONFIRM_NEW_EMAIL, email=new_email, now=now
     )
 
 

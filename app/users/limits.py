@@ -40,6 +40,7 @@ class Purpose(StrEnum):
     PASSWORD_RESET = "password-reset"  # noqa: S105 (a name)
     SECOND_FACTOR = "second-factor"
     MAIL = "mail"
+    PASSWORD_CHECK = "password-check"  # noqa: S105 (likewise)
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,7 @@ LIMITS = {
     Purpose.PASSWORD_RESET: Limits(account=Limit(5, HOUR), address=Limit(50, HOUR)),
     Purpose.SECOND_FACTOR: Limits(account=Limit(10, QUARTER), address=Limit(100, QUARTER)),
     Purpose.MAIL: Limits(account=Limit(5, HOUR), address=Limit(50, HOUR)),
+    Purpose.PASSWORD_CHECK: Limits(account=Limit(10, QUARTER), address=Limit(100, QUARTER)),
 }
 
 

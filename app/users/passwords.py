@@ -27,15 +27,22 @@ VOID_AFTER_CHANGE = frozenset({*RESET, LinkPurpose.DELETE_ACCOUNT, *links.EMAIL_
 
 
 async def confirm_password(
-    session: AsyncSession, *, user_id: int, password: str, field: str = "password"
+    session: AsyncSession, *, user_id: int, password: str, now: datetime, field: str = "password"
 ) -> User:
     """Return the account if this is its password; it stays so until the transaction ends.
 
+    Who got hold of a session cannot guess the password by it: attempts are counted by account,
+    apart from those of signing in, which nobody can use up like this. A right one does not count.
+
     Raises:
+        TooManyAttemptsError: too many were wrong lately.
         WrongPasswordError: it is not, or the account has none.
     """
     known = await read_account(session, user_id=user_id)
-    password_hash = known.password_hash if known is not None else None
+    if known is None:
+        raise WrongPasswordError(field=field)
+    spent = await limits.spend(session, purpose=Purpose.PASSWORD_CHECK, email=known.email, now=now)
+    password_hash = known.password_hash
     if not await verify_password(password, password_hash) or password_hash is None:
         raise WrongPasswordError(field=field)
     user = await account_repository.lock_account(
@@ -43,19 +50,26 @@ async def confirm_password(
     )
     if user is None:
         raise WrongPasswordError(field=field)
+    await limits.give_back(session, spent)
     return user
 
 
 async def change_password(
-    session: AsyncSession, *, user_id: int, current_password: str, new_password: str
+    session: AsyncSession,
+    *,
+    user_id: int,
+    current_password: str,
+    new_password: str,
+    now: datetime,
 ) -> Principal:
     """Give the account another password and sign it out everywhere; the caller signs in anew.
 
     Raises:
+        TooManyAttemptsError: too many were wrong lately.
         WrongPasswordError: that is not the present one.
     """
     user = await confirm_password(
-        session, user_id=user_id, password=current_password, field="current_password"
+        session, user_id=user_id, password=current_password, now=now, field="current_password"
     )
     present_hash = user.password_hash
     await release_connection(session)
@@ -75,7 +89,7 @@ async def ask_for_reset(
     """Let a link be mailed, if the address has an account. This neither tells nor knows.
 
     Raises:
-        TooManyAttemptsError: for this address, or from this client.
+        TooManyAttemptsError: for this address, account or none, or from this client.
     """
     await limits.spend(
         session, purpose=Purpose.PASSWORD_RESET, email=email, address=client.address, now=now

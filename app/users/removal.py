@@ -6,22 +6,29 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.security import Role
-from app.users import account_repository, links
+from app.users import account_repository, limits, links
 from app.users.account_models import LinkPurpose
 from app.users.errors import LastAdminError, PasswordExpectedError, WrongPasswordError
+from app.users.limits import Client, Purpose
 
 DELETE = frozenset({LinkPurpose.DELETE_ACCOUNT})
 
 
-async def ask_for_deletion_link(session: AsyncSession, *, user_id: int, now: datetime) -> None:
+async def ask_for_deletion_link(
+    session: AsyncSession, *, user_id: int, client: Client, now: datetime
+) -> None:
     """Mail a link that proves, instead of a password, that the reader wants the account deleted.
 
     Raises:
         PasswordExpectedError: the account has a password.
+        TooManyAttemptsError: for this account, or from this client.
     """
     user = await account_repository.find_account(session, user_id=user_id)
     if user is None or user.password_hash is not None:
         raise PasswordExpectedError
+    await limits.spend(
+        session, purpose=Purpose.MAIL, email=user.email, address=client.address, now=now
+    )
     await links.issue_link(
         session,
         user_id=user_id,

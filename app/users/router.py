@@ -8,19 +8,11 @@ from app.core.config import SilentRegistration
 from app.core.deps import AppSettings, DbSession
 from app.core.rights import open_to_all
 from app.users import emails, service, sign_up, tokens
-from app.users.deps import FromWhere, RequestClient, remember_device
+from app.users.deps import TOO_MANY_ATTEMPTS, FromWhere, RequestClient, remember_device
 from app.users.schemas import Login, Refresh, Register, TokenPair
 from app.users.two_step import service as two_step
 
 router = APIRouter(prefix="/auth", tags=["auth"])
-
-TOO_MANY_ATTEMPTS = {
-    "description": (
-        "AUTH_TOO_MANY_ATTEMPTS, or AUTH_SECOND_FACTOR_LIMIT for codes: `Retry-After` says in how "
-        "many seconds to try again"
-    ),
-    "headers": {"Retry-After": {"schema": {"type": "integer"}}},
-}
 
 
 @router.post(

@@ -13,9 +13,11 @@ from app.jobs.models import OutboxEvent
 from app.users import emails
 from app.users.account_models import AccountLink, EmailChange, LinkPurpose
 from app.users.jobs import prune_sign_ins
+from app.users.limits import Client
 from app.users.links import LIFETIMES, MAIL_LINK, MAIL_NOTICE
 from app.users.models import User
 from app.users.profiles import change_profile, get_account
+from app.users.service import to_principal
 from tests.factories import bearer, make_user
 from tests.users.readers import PASSWORD, fresh, make_reader, newest_token, queued
 
@@ -287,9 +289,10 @@ async def test_what_has_expired_is_pruned_and_nothing_else(committed: AsyncSessi
     for user, started in ((late, now - timedelta(days=2)), (waiting, now)):
         await emails.start_change(
             committed,
-            user_id=user.id,
+            user=to_principal(user),
             password=PASSWORD,
             new_email=f"new.{user.email}",
+            client=Client(),
             now=started,
         )
     await committed.commit()

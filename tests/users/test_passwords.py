@@ -2,7 +2,7 @@
 
 import asyncio
 from contextlib import AsyncExitStack
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -249,6 +249,7 @@ async def test_of_two_changes_at_once_one_succeeds(committed: AsyncSession) -> N
                     user_id=user.id,
                     current_password=PASSWORD,
                     new_password=new_password,
+                    now=datetime.now(UTC),
                 )
             except WrongPasswordError:
                 return ""

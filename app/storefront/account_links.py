@@ -12,7 +12,7 @@ from starlette.responses import RedirectResponse, Response
 
 from app.core.clock import Now
 from app.core.csrf import CsrfProtected
-from app.core.deps import DbSession
+from app.core.deps import AppSettings, DbSession
 from app.core.exceptions import AppError
 from app.core.rights import of_its_owner, open_to_all
 from app.storefront.context import Page, PageContext
@@ -21,7 +21,7 @@ from app.storefront.templating import render
 from app.users import emails, passwords
 from app.users.account_router import LINK_SENT
 from app.users.account_schemas import ChangeState, LinkUse, PasswordForgotten, PasswordReset
-from app.users.deps import RequestClient, SignedInVisitor
+from app.users.deps import RequestClient, SignedInVisitor, remember_device
 from app.users.errors import TooManyAttemptsError
 from app.users.schemas import MAX_TOKEN_CHARACTERS
 
@@ -87,25 +87,34 @@ async def reset_password_page(request: Request, page: Page, token: Token = "") -
 
 @router.post("/reset-password")
 @open_to_all
-async def reset_password(request: Request, session: DbSession, page: Page, now: Now) -> Response:
+async def reset_password(
+    request: Request,
+    session: DbSession,
+    page: Page,
+    client: RequestClient,
+    now: Now,
+    settings: AppSettings,
+) -> Response:
     """Set the new password, with which the reader then signs in."""
     form: Form[PasswordReset] = await read_form(request, PasswordReset)
     if form.data is not None:
         try:
             async with undone_if_refused(session):
-                await passwords.reset_password(
+                user = await passwords.reset_password(
                     session, token=form.data.token, new_password=form.data.password, now=now
                 )
         except AppError as error:
             form.refuse(error)
         else:
-            return render(
+            response = render(
                 request,
                 "account_done.html",
                 page=page,
                 title="Your password is set",
                 text="You are signed out everywhere. Please sign in with the new password.",
             )
+            remember_device(response, client=client, email=user.email, settings=settings)
+            return response
     token = form.typed.get("token", "")
     return render(request, "reset_password.html", status=422, page=page, form=form, token=token)
 

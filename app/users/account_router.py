@@ -3,7 +3,7 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Path, status
+from fastapi import APIRouter, Path, Response, status
 
 from app.core.clock import Now
 from app.core.deps import AppSettings, CurrentUser, DbSession
@@ -21,7 +21,7 @@ from app.users.account_schemas import (
     ProfileUpdate,
     SignInRead,
 )
-from app.users.deps import TOO_MANY_ATTEMPTS, FromWhere, RequestClient
+from app.users.deps import TOO_MANY_ATTEMPTS, FromWhere, RequestClient, remember_device
 from app.users.schemas import TokenPair
 
 router = APIRouter(prefix="/account", tags=["account"])
@@ -58,9 +58,19 @@ async def forgot_password(
     responses={400: {"description": LINK_INVALID}},
 )
 @open_to_all
-async def reset_password(session: DbSession, reset: PasswordReset, now: Now) -> None:
+async def reset_password(
+    response: Response,
+    session: DbSession,
+    reset: PasswordReset,
+    client: RequestClient,
+    now: Now,
+    settings: AppSettings,
+) -> None:
     """Set a new password. The account is signed out everywhere and told by mail."""
-    await passwords.reset_password(session, token=reset.token, new_password=reset.password, now=now)
+    user = await passwords.reset_password(
+        session, token=reset.token, new_password=reset.password, now=now
+    )
+    remember_device(response, client=client, email=user.email, settings=settings)
 
 
 @router.get("", summary="My account")

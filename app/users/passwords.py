@@ -114,10 +114,10 @@ async def send_reset_link(session: AsyncSession, *, email: str, now: datetime) -
 
 async def reset_password(
     session: AsyncSession, *, token: str, new_password: str, now: datetime
-) -> None:
+) -> Principal:
     """Give the link's account another password and sign it out everywhere.
 
-    Who read the mail has proved the address too.
+    Who read the mail has proved the address too; the caller lets the account know the device.
 
     Raises:
         LinkInvalidError: the link cannot be used, or not any more; nothing has changed.
@@ -134,6 +134,7 @@ async def reset_password(
         raise LinkInvalidError
     await _after_change(session, user=user)
     await links.prove_address(session, user_id=user.id, email=used.email, now=now)
+    return to_principal(user)
 
 
 @transactional

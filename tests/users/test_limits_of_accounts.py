@@ -1,13 +1,19 @@
 """Limits in front of what readers do with their accounts, over API and pages."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from httpx import AsyncClient, Response
 from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.users.account_models import AccountLink, EmailChange
+from app.core.config import get_settings
+from app.core.security import hash_token
+from app.users import devices
+from app.users.account_models import AccountLink, EmailChange, LinkPurpose
+from app.users.deps import DEVICE
 from app.users.models import User
 from app.users.passwords import FORGOTTEN
 from tests.factories import bearer
@@ -152,6 +158,37 @@ async def test_the_pages_say_when_to_try_again(
     await db_session.commit()
     link = await client.post("/account/delete/link", data=form(browser))
     assert (link.status_code, "Retry-After" in link.headers) == (429, True)
+
+
+async def test_who_sets_a_new_password_by_a_link_has_attempts_of_their_own(
+    client: AsyncClient, db_session: AsyncSession
+) -> None:
+    user = await make_reader(db_session)
+    browser = Browser(client)
+    name = DEVICE.name(get_settings())
+
+    for number, path in enumerate(("/api/v1/auth/password/reset", "/reset-password")):
+        client.cookies.clear()
+        token = f"{number}" * 43
+        db_session.add(
+            AccountLink(
+                id=uuid4(),
+                token_hash=hash_token(token),
+                user_id=user.id,
+                purpose=LinkPurpose.RESET_PASSWORD,
+                email=user.email,
+                expires_at=datetime.now(UTC) + timedelta(minutes=5),
+            )
+        )
+        await db_session.commit()
+        values = {"token": token, "password": OTHER_PASSWORD}
+        if number:
+            await browser.go(path)
+            answer = await client.post(path, data=form(browser, **values))
+        else:
+            answer = await client.post(path, json=values)
+        assert answer.is_success, path
+        assert devices.recognise(client.cookies[name], email=user.email, settings=get_settings())
 
 
 def form(browser: Browser, **fields: str) -> dict[str, str]:

@@ -17,6 +17,7 @@ from app.integrations.oauth.provider import (
     ProviderRefusedError,
     ProviderUnavailableError,
 )
+from app.users import links
 from app.users.errors import AccountDeactivatedError
 from app.users.models import User
 from app.users.oauth import repository
@@ -68,6 +69,8 @@ async def enter(session: AsyncSession, *, identity: Identity, now: datetime) -> 
     user = await _find(session, identity) or await _adopt(session, identity, now)
     if not user.is_active:
         raise AccountDeactivatedError
+    if user.email_verified_at is not None:
+        await links.announce_proof(session, user_id=user.id)
     return to_principal(user)
 
 
@@ -91,6 +94,7 @@ async def connect(
         if not identity.email_is_verified or _address(identity) != user.email:
             raise AddressUnprovedError
         await repository.set_email_verified(session, user_id=user_id, now=now)
+        await links.announce_proof(session, user_id=user_id)
     await repository.insert_identity(session, user_id=user_id, identity=identity)
     for connected in await repository.list_identities(session, user_id=user_id):
         if (connected.provider, connected.subject) == (identity.provider, identity.subject):

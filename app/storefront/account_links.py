@@ -69,7 +69,8 @@ async def forgotten_password(
     if form.data is None:
         return render(request, "forgotten_password.html", status=422, page=page, form=form)
     try:
-        await passwords.ask_for_reset(session, email=form.data.email, client=client, now=now)
+        async with undone_if_refused(session):
+            await passwords.ask_for_reset(session, email=form.data.email, client=client, now=now)
     except TooManyAttemptsError as error:
         form.refuse(error)
         return ask_to_wait(render(request, "forgotten_password.html", page=page, form=form), error)

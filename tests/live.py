@@ -19,7 +19,7 @@ from app.core.config import Settings
 from app.core.security import Role, encode_access_token
 from tests.servers import PROJECT
 
-START_SECONDS = 30
+START_SECONDS = 90
 SECRET = "a-secret-of-the-tests-that-is-long-enough"
 
 

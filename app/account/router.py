@@ -15,7 +15,7 @@ from app.core.rights import of_its_owner
 from app.core.schemas import Id
 from app.users import removal
 from app.users.account_schemas import Asked
-from app.users.deps import TOO_MANY_ATTEMPTS, RequestClient
+from app.users.callers import TOO_MANY_ATTEMPTS, RequestClient
 
 router = APIRouter(prefix="/account", tags=["account"])
 

@@ -21,7 +21,8 @@ from app.storefront.templating import render
 from app.users import emails, passwords
 from app.users.account_router import LINK_SENT
 from app.users.account_schemas import ChangeState, LinkUse, PasswordForgotten, PasswordReset
-from app.users.deps import RequestClient, SignedInVisitor, remember_device
+from app.users.callers import RequestClient, remember_device
+from app.users.deps import SignedInVisitor
 from app.users.errors import TooManyAttemptsError
 from app.users.schemas import MAX_TOKEN_CHARACTERS
 

@@ -16,7 +16,8 @@ from app.core.cookies import Cookie
 from app.core.deps import AppSettings, DbSession, Principal
 from app.storefront.context import CART, Page, PageContext
 from app.users import sessions
-from app.users.deps import SESSION, FromWhere, RequestClient, remember_device
+from app.users.callers import FromWhere, RequestClient, remember_device
+from app.users.deps import SESSION
 from app.users.limits import Client
 from app.users.two_step import pending
 from app.users.two_step.service import is_on

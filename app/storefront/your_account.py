@@ -22,7 +22,8 @@ from app.storefront.forms import Form, M, ask_to_wait, read_form, undone_if_refu
 from app.storefront.templating import render
 from app.users import emails, passwords, profiles, removal, sessions
 from app.users.account_schemas import EmailChangeStart, PasswordChange, ProfileUpdate
-from app.users.deps import SESSION, RequestClient, SignedInVisitor
+from app.users.callers import RequestClient
+from app.users.deps import SESSION, SignedInVisitor
 from app.users.errors import SessionNotFoundError, SignInRequiredError
 
 router = APIRouter(dependencies=[CsrfProtected])

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Path, Response, status
 from app.core.clock import Now
 from app.core.deps import AppSettings, CurrentUser, DbSession
 from app.core.rights import of_its_owner, open_to_all
-from app.users import emails, passwords, profiles, sessions, tokens
+from app.users import emails, passwords, profiles, sessions
 from app.users.account_schemas import (
     AccountRead,
     Asked,
@@ -21,7 +21,12 @@ from app.users.account_schemas import (
     ProfileUpdate,
     SignInRead,
 )
-from app.users.deps import TOO_MANY_ATTEMPTS, FromWhere, RequestClient, remember_device
+from app.users.callers import (
+    TOO_MANY_ATTEMPTS,
+    RequestClient,
+    SigningIn,
+    remember_device,
+)
 from app.users.schemas import TokenPair
 
 router = APIRouter(prefix="/account", tags=["account"])
@@ -99,20 +104,17 @@ async def change_password(
     user: CurrentUser,
     change: PasswordChange,
     now: Now,
-    settings: AppSettings,
-    whence: FromWhere,
+    program: SigningIn,
 ) -> TokenPair:
     """Set another password. The account is signed out everywhere; here it is in again."""
-    await passwords.change_password(
+    changed = await passwords.change_password(
         session,
         user_id=user.id,
         current_password=change.current_password,
         new_password=change.password,
         now=now,
     )
-    return await tokens.start_family(
-        session, user_id=user.id, role=user.role, now=now, settings=settings, whence=whence
-    )
+    return await program.let_in(changed)
 
 
 @router.post(

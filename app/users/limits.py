@@ -2,7 +2,7 @@
 
 Whoever lets strangers try something (a password, a code, an address) spends one attempt first::
 
-    await limits.spend(session, purpose=Purpose.SECOND_FACTOR, email=user.email,
+    await limits.spend(session, purpose=Purpose.MAIL, email=user.email,
                        address=client.address, now=now)
 
 ``spend`` commits, so that the attempt is counted before anything slow or telling happens, and
@@ -38,7 +38,6 @@ class Purpose(StrEnum):
     SIGN_IN = "sign-in"
     REGISTRATION = "registration"
     PASSWORD_RESET = "password-reset"  # noqa: S105 (a name)
-    SECOND_FACTOR = "second-factor"
     MAIL = "mail"
     PASSWORD_CHECK = "password-check"  # noqa: S105 (likewise)
 
@@ -66,7 +65,6 @@ LIMITS = {
     Purpose.SIGN_IN: Limits(account=Limit(10, QUARTER), address=Limit(100, QUARTER)),
     Purpose.REGISTRATION: Limits(account=Limit(5, HOUR), address=Limit(50, HOUR)),
     Purpose.PASSWORD_RESET: Limits(account=Limit(5, HOUR), address=Limit(50, HOUR)),
-    Purpose.SECOND_FACTOR: Limits(account=Limit(10, QUARTER), address=Limit(100, QUARTER)),
     Purpose.MAIL: Limits(account=Limit(5, HOUR), address=Limit(50, HOUR)),
     Purpose.PASSWORD_CHECK: Limits(account=Limit(10, QUARTER), address=Limit(100, QUARTER)),
 }

@@ -8,7 +8,7 @@ from app.core.config import SilentRegistration
 from app.core.deps import AppSettings, DbSession
 from app.core.rights import open_to_all
 from app.users import emails, service, sign_up, tokens
-from app.users.deps import TOO_MANY_ATTEMPTS, FromWhere, RequestClient, remember_device
+from app.users.callers import TOO_MANY_ATTEMPTS, SigningIn
 from app.users.schemas import Login, Refresh, Register, TokenPair
 from app.users.two_step import service as two_step
 
@@ -31,18 +31,16 @@ router = APIRouter(prefix="/auth", tags=["auth"])
 )
 @open_to_all
 async def register(
-    response: Response,
-    session: DbSession,
-    account: Register,
-    client: RequestClient,
-    now: Now,
-    settings: AppSettings,
-    whence: FromWhere,
+    session: DbSession, account: Register, program: SigningIn, settings: AppSettings
 ) -> TokenPair | Response:
     """Open an account and sign in to it. A link to prove the address is mailed to it."""
     if settings.silent_registration is SilentRegistration.EVERYWHERE:
         await sign_up.register_by_mail(
-            session, email=account.email, full_name=account.full_name, client=client, now=now
+            session,
+            email=account.email,
+            full_name=account.full_name,
+            client=program.client,
+            now=program.now,
         )
         return JSONResponse({"detail": sign_up.LOOK_INTO_MAIL}, status.HTTP_202_ACCEPTED)
     user = await service.register(
@@ -50,14 +48,11 @@ async def register(
         email=account.email,
         password=account.password,
         full_name=account.full_name,
-        client=client,
-        now=now,
+        client=program.client,
+        now=program.now,
     )
-    remember_device(response, client=client, email=user.email, settings=settings)
-    await emails.ask_for_verification(session, user_id=user.id, now=now)
-    return await tokens.start_family(
-        session, user_id=user.id, role=user.role, now=now, settings=settings, whence=whence
-    )
+    await emails.ask_for_verification(session, user_id=user.id, now=program.now)
+    return await program.let_in(user)
 
 
 @router.post(
@@ -83,13 +78,7 @@ async def register(
 )
 @open_to_all
 async def login(
-    response: Response,
-    session: DbSession,
-    proof: Login,
-    client: RequestClient,
-    now: Now,
-    settings: AppSettings,
-    whence: FromWhere,
+    session: DbSession, proof: Login, program: SigningIn, now: Now, settings: AppSettings
 ) -> TokenPair:
     """Prove who you are and get the two tokens.
 
@@ -97,7 +86,7 @@ async def login(
     earlier sign-in has ten of its own, which strangers cannot use up.
     """
     user = await service.check_credentials(
-        session, email=proof.email, password=proof.password, client=client, now=now
+        session, email=proof.email, password=proof.password, client=program.client, now=now
     )
     await two_step.require(
         session,
@@ -107,10 +96,7 @@ async def login(
         now=now,
         settings=settings,
     )
-    remember_device(response, client=client, email=user.email, settings=settings)
-    return await tokens.start_family(
-        session, user_id=user.id, role=user.role, now=now, settings=settings, whence=whence
-    )
+    return await program.let_in(user)
 
 
 @router.post(

@@ -13,7 +13,7 @@ from app.core.config import get_settings
 from app.core.security import hash_token
 from app.users import devices
 from app.users.account_models import AccountLink, EmailChange, LinkPurpose
-from app.users.deps import DEVICE
+from app.users.callers import DEVICE
 from app.users.models import User
 from app.users.passwords import FORGOTTEN
 from tests.factories import bearer

@@ -12,6 +12,7 @@ from app.core.deps import AppSettings, CurrentUser, DbSession
 from app.core.rights import of_its_owner, open_to_all
 from app.integrations.oauth.factory import Providers
 from app.integrations.oauth.provider import Identity, ProviderName
+from app.users.callers import Program, SigningIn
 from app.users.oauth import service, trips
 from app.users.oauth.deps import (
     OAUTH,
@@ -22,7 +23,6 @@ from app.users.oauth.deps import (
 )
 from app.users.oauth.schemas import ConnectedRead, Departure, GoogleIdToken, IdentityRead
 from app.users.schemas import TokenPair
-from app.users.tokens import start_family
 from app.users.two_step.pending import ask_for_second_step
 
 router = APIRouter(prefix="/auth", tags=["auth"])
@@ -68,17 +68,10 @@ async def go_to_google(
 @router.get("/google/callback", summary="Come back from Google", responses=CALLBACK_RESPONSES)
 @open_to_all
 async def come_back_from_google(
-    request: Request,
-    response: Response,
-    session: DbSession,
-    providers: OfferedProviders,
-    now: Now,
-    settings: AppSettings,
+    request: Request, providers: OfferedProviders, program: SigningIn
 ) -> TokenPair | IdentityRead:
     """Sign in with what Google says; or connect it, if the way there was begun for that."""
-    return await _come_back(
-        request, response, session, providers, ProviderName.GOOGLE, now, settings
-    )
+    return await _come_back(request, providers, ProviderName.GOOGLE, program)
 
 
 @router.post(
@@ -93,17 +86,13 @@ async def come_back_from_google(
 )
 @open_to_all
 async def sign_in_with_google_token(
-    session: DbSession,
-    providers: OfferedProviders,
-    proof: GoogleIdToken,
-    now: Now,
-    settings: AppSettings,
+    providers: OfferedProviders, proof: GoogleIdToken, program: SigningIn
 ) -> TokenPair:
     """Sign in with a token that the program got from Google for this shop's client id."""
     identity = await service.read_google_token(
-        find_google(providers), id_token=proof.id_token, now=now
+        find_google(providers), id_token=proof.id_token, now=program.now
     )
-    return await _sign_in(session, identity, now, settings)
+    return await _sign_in(program, identity)
 
 
 @router.get(
@@ -124,17 +113,10 @@ async def go_to_github(
 @router.get("/github/callback", summary="Come back from GitHub", responses=CALLBACK_RESPONSES)
 @open_to_all
 async def come_back_from_github(
-    request: Request,
-    response: Response,
-    session: DbSession,
-    providers: OfferedProviders,
-    now: Now,
-    settings: AppSettings,
+    request: Request, providers: OfferedProviders, program: SigningIn
 ) -> TokenPair | IdentityRead:
     """Sign in with what GitHub says; or connect it, if the way there was begun for that."""
-    return await _come_back(
-        request, response, session, providers, ProviderName.GITHUB, now, settings
-    )
+    return await _come_back(request, providers, ProviderName.GITHUB, program)
 
 
 @router.get("/identities", summary="What is connected with my account")
@@ -204,36 +186,29 @@ async def _redirect(
 
 
 async def _come_back(
-    request: Request,
-    response: Response,
-    session: AsyncSession,
-    providers: Providers,
-    name: ProviderName,
-    now: Now,
-    settings: Settings,
+    request: Request, providers: Providers, name: ProviderName, program: Program
 ) -> TokenPair | IdentityRead:
+    session, settings = program.session, program.settings
     arrival = await trips.arrive(
         session,
         find_provider(providers, name),
         what_came_back(request, settings),
         redirect_uri=_callback(name, settings),
-        now=now,
+        now=program.now,
         settings=settings,
     )
-    OAUTH.clear(response, settings)
+    OAUTH.clear(program.response, settings)
     if arrival.user_id is None:
-        return await _sign_in(session, arrival.identity, now, settings)
+        return await _sign_in(program, arrival.identity)
     return await service.connect(
-        session, user_id=arrival.user_id, identity=arrival.identity, now=now
+        session, user_id=arrival.user_id, identity=arrival.identity, now=program.now
     )
 
 
-async def _sign_in(
-    session: AsyncSession, identity: Identity, now: Now, settings: Settings
-) -> TokenPair:
-    user = await service.enter(session, identity=identity, now=now)
-    await ask_for_second_step(session, user_id=user.id, now=now)
-    return await start_family(session, user_id=user.id, role=user.role, now=now, settings=settings)
+async def _sign_in(program: Program, identity: Identity) -> TokenPair:
+    user = await service.enter(program.session, identity=identity, now=program.now)
+    await ask_for_second_step(program.session, user_id=user.id, now=program.now)
+    return await program.let_in(user)
 
 
 def _callback(name: ProviderName, settings: Settings) -> str:

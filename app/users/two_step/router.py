@@ -5,8 +5,8 @@ from fastapi import APIRouter, status
 from app.core.clock import Now
 from app.core.deps import AppSettings, CurrentUser, DbSession
 from app.core.rights import open_to_all
+from app.users.callers import SigningIn
 from app.users.schemas import TokenPair
-from app.users.tokens import start_family
 from app.users.two_step import pending, service
 from app.users.two_step.deps import EnrollingUser
 from app.users.two_step.schemas import (
@@ -52,13 +52,18 @@ async def enrol(session: DbSession, user: EnrollingUser, settings: AppSettings) 
     responses={401: CODE_REFUSED, 409: {"description": "AUTH_TWO_STEP_ON, AUTH_TWO_STEP_OFF"}},
 )
 async def confirm(
-    session: DbSession, user: EnrollingUser, first: FirstCode, now: Now, settings: AppSettings
+    session: DbSession,
+    user: EnrollingUser,
+    first: FirstCode,
+    program: SigningIn,
+    now: Now,
+    settings: AppSettings,
 ) -> Confirmed:
     """Prove by a first code that the app works. All sign-ins end but the one that is answered."""
     codes = await service.confirm(
         session, user_id=user.id, totp_code=first.totp_code, now=now, settings=settings
     )
-    pair = await start_family(session, user_id=user.id, role=user.role, now=now, settings=settings)
+    pair = await program.let_in(user)
     return Confirmed(recovery_codes=codes, **pair.model_dump())
 
 
@@ -106,7 +111,7 @@ async def disable(
 )
 @open_to_all
 async def sign_in(
-    session: DbSession, proof: PendingProof, now: Now, settings: AppSettings
+    session: DbSession, proof: PendingProof, program: SigningIn, now: Now, settings: AppSettings
 ) -> TokenPair:
     """Send a code with the ``sign_in_token`` that AUTH_SECOND_FACTOR_REQUIRED came with."""
     user = await pending.finish(
@@ -116,4 +121,4 @@ async def sign_in(
         now=now,
         settings=settings,
     )
-    return await start_family(session, user_id=user.id, role=user.role, now=now, settings=settings)
+    return await program.let_in(user)

@@ -1,5 +1,6 @@
 """The second step of signing in, and setting it up."""
 
+from collections.abc import Awaitable, Callable
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
@@ -23,7 +24,7 @@ from app.users.two_step.errors import (
     TwoStepIsOffError,
     TwoStepIsOnError,
 )
-from app.users.two_step.schemas import TypedCode
+from app.users.two_step.schemas import SecondFactor, TypedCode
 
 router = APIRouter(dependencies=[CsrfProtected])
 
@@ -155,24 +156,14 @@ async def renew_recovery_codes(
     settings: AppSettings,
 ) -> Response:
     """Show ten new recovery codes, once."""
-    form = await read_form(request, TypedCode)
-    status = 422
-    if form.data is not None:
-        try:
-            async with undone_if_refused(session):
-                codes = await service.renew_recovery_codes(
-                    session,
-                    user_id=user.id,
-                    factor=form.data.to_factor(),
-                    now=now,
-                    settings=settings,
-                )
-        except AppError as error:
-            form.refuse(error)
-            status = error.status
-        else:
-            return render(request, "recovery_codes.html", page=page, codes=codes)
-    return await _two_step_page(request, session, page, user, form, status)
+
+    async def renew(factor: SecondFactor) -> Response:
+        codes = await service.renew_recovery_codes(
+            session, user_id=user.id, factor=factor, now=now, settings=settings
+        )
+        return render(request, "recovery_codes.html", page=page, codes=codes)
+
+    return await _with_code(request, session, page, user, renew)
 
 
 @router.post(SETTINGS + "/disable")
@@ -185,23 +176,31 @@ async def disable(
     settings: AppSettings,
 ) -> Response:
     """Turn it off with a code of either kind."""
+
+    async def turn_off(factor: SecondFactor) -> Response:
+        await service.disable(session, user_id=user.id, factor=factor, now=now, settings=settings)
+        return RedirectResponse(SETTINGS, 303)
+
+    return await _with_code(request, session, page, user, turn_off)
+
+
+async def _with_code(
+    request: Request,
+    session: DbSession,
+    page: Page,
+    user: SignedInVisitor,
+    act: Callable[[SecondFactor], Awaitable[Response]],
+) -> Response:
+    """Do what takes a code, or show the page again with what is wrong with it."""
     form = await read_form(request, TypedCode)
     status = 422
     if form.data is not None:
         try:
             async with undone_if_refused(session):
-                await service.disable(
-                    session,
-                    user_id=user.id,
-                    factor=form.data.to_factor(),
-                    now=now,
-                    settings=settings,
-                )
+                return await act(form.data.to_factor())
         except AppError as error:
             form.refuse(error)
             status = error.status
-        else:
-            return RedirectResponse(SETTINGS, 303)
     return await _two_step_page(request, session, page, user, form, status)
 
 

@@ -25,6 +25,7 @@ from app.core.security import decode_access_token
 from app.integrations.oauth.factory import make_providers
 from app.integrations.oauth.google import REFETCH_SECONDS
 from app.main import app
+from app.users.callers import DEVICE
 from app.users.models import TokenFamily, User
 from app.users.oauth.models import ConnectedIdentity, OAuthTrip
 from app.users.oauth.trips import LIFETIME, NOT_GRANTED, UNAVAILABLE, forget_expired_trips
@@ -397,10 +398,13 @@ async def test_a_token_of_googles_signs_a_program_in(
     client: AsyncClient, db_session: AsyncSession, provider: Provider
 ) -> None:
     token = {"id_token": provider.id_token(nonce="the program's own")}
-    answer = await client.post("/api/v1/auth/google/token", json=token)
+    headers = {"User-Agent": "reading-app/2"}
+    answer = await client.post("/api/v1/auth/google/token", json=token, headers=headers)
     assert answer.status_code == 200, answer.text
     assert set(answer.json()) == {"access_token", "refresh_token", "token_type"}
     assert await counts(db_session) == (1, 1, 1)
+    assert (await db_session.scalars(select(TokenFamily.program))).all() == ["reading-app/2"]
+    assert DEVICE.name(get_settings()) in answer.cookies
 
 
 async def test_googles_new_keys_are_fetched_but_not_for_every_made_up_name(

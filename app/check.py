@@ -2,7 +2,7 @@
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.books.stock import find_unbalanced
+from app.books.stock import find_unbalanced, find_unexplained
 from app.books.works import find_empty
 from app.core.clock import utc_now
 from app.core.findings import Finding
@@ -21,6 +21,7 @@ async def check_in(session: AsyncSession) -> list[Finding]:
     """Return every breach of an invariant that a session sees."""
     return [
         *await find_unbalanced(session),
+        *await find_unexplained(session),
         *await find_empty(session),
         *await find_breaches(session, now=utc_now()),
         *await find_repeated(session),

@@ -21,6 +21,7 @@ TOPICS = {
     "imports": ("imports", "Look after imports: progress, reports, cancelling."),
     "export": ("export", "Take the catalogue out."),
     "works": ("works", "Works and their editions: show, merge, split."),
+    "stock": ("stock", "Copies: where they are, what came, what was lost, what is low."),
     "user": ("accounts", "Accounts: admins, staff and their rights, passwords, sessions."),
     "audit": ("audit", "What staff did."),
     "jobs": ("jobs", "Jobs that failed for good."),

@@ -17,6 +17,7 @@ from app.books.picks_router import admin_router as admin_picks_router
 from app.books.picks_router import router as picks_router
 from app.books.router import genres_router
 from app.books.router import router as books_router
+from app.books.stock_router import router as stock_router
 from app.books.works_router import admin_router as admin_works_router
 from app.books.works_router import router as works_router
 from app.cart import models as cart_models
@@ -104,6 +105,7 @@ API_ROUTERS = (
     admin_picks_router,
     imports_router,
     names_router,
+    stock_router,
     cart_router,
     orders_router,
     admin_orders_router,

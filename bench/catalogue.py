@@ -234,6 +234,11 @@ class _Maker:
             "book_id received on_hand",
             ((number, number % 4, number % 4) for number in range(1, books + 1)),
         )
+        yield (
+            "stock_movements",
+            "book_id kind copies",
+            ((number, "received", number % 4) for number in range(1, books + 1) if number % 4),
+        )
 
     def _make_works(self) -> Iterator[tuple[Any, ...]]:
         chance = self._chance

@@ -8,7 +8,7 @@ from itertools import count
 from sqlalchemy import text, update
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
-from app.books.models import Book, Stock, Work
+from app.books.models import Book, MovementKind, Stock, StockMovement, Work
 from app.cart.schemas import MAX_TITLES
 from app.core.config import get_settings
 from app.core.market import Market
@@ -42,6 +42,8 @@ async def make_book(
     session.add(book)
     await session.flush()  # the stock needs the book's id
     session.add(Stock(book_id=book.id, received=copies, on_hand=copies))
+    if copies:
+        session.add(StockMovement(book_id=book.id, kind=MovementKind.RECEIVED, copies=copies))
     await session.commit()
     session.expunge_all()  # what a test holds must not change when the code under test rolls back
     return book
@@ -70,6 +72,9 @@ async def fill_cart(session: AsyncSession, *, titles: int = MAX_TITLES) -> None:
                 SELECT id, 1.00, 'USD' FROM new_works RETURNING id
             ), new_stock AS (
                 INSERT INTO stock (book_id, received, on_hand) SELECT id, 5, 5 FROM new_books
+            ), new_movements AS (
+                INSERT INTO stock_movements (book_id, kind, copies)
+                SELECT id, 'received', 5 FROM new_books
             )
             INSERT INTO cart_items (cart_id, book_id, quantity)
             SELECT carts.id, new_books.id, 1 FROM carts CROSS JOIN new_books

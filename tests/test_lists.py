@@ -17,7 +17,7 @@ from app.main import app
 from app.registry import PAGE_ROUTERS
 from app.users.deps import SESSION
 from app.users.sessions import start_session
-from tests.factories import bearer, make_user
+from tests.factories import bearer, make_book, make_user
 
 MAX_SIZE = 100
 
@@ -26,6 +26,8 @@ LISTS: Mapping[str, tuple[str, ...]] = {
     "/api/v1/admin/imports": ("?size=100",),
     "/api/v1/admin/imports/{import_id}/report": ("?size=100",),
     "/api/v1/admin/orders": ("?limit=100",),
+    "/api/v1/admin/stock": ("?limit=100", "?limit=100&low=true"),
+    "/api/v1/admin/stock/{book_id}/movements": ("?limit=100",),
     "/api/v1/admin/users": ("?per_page=100", "?per_page=100&role=user&is_active=true"),
     "/api/v1/books": (
         "?size=100",
@@ -209,7 +211,10 @@ async def test_no_list_is_counted_off_deeply(client: AsyncClient, db_session: As
     made = text(
         "INSERT INTO imports (kind, requested_by, file_name) VALUES ('csv', 'a', 'b') RETURNING id"
     )
-    names = {"import_id": await db_session.scalar(made)}
+    names = {
+        "import_id": await db_session.scalar(made),
+        "book_id": (await make_book(db_session)).id,
+    }
     for template, operation in operations():
         path = template.format_map(names) if is_list(operation) else template
         if is_list(operation) and "page" in {
@@ -248,8 +253,13 @@ new_editions AS (
   SELECT :work, 'USD', 5 FROM numbers WHERE :work > 0 RETURNING id
 ),
 new_stock AS (
-  INSERT INTO stock (book_id, received, on_hand)
-  SELECT id, 1, 1 FROM new_books UNION ALL SELECT id, 1, 1 FROM new_editions
+  INSERT INTO stock (book_id, received, on_hand, low_level)
+  SELECT id, 1, 1, 1 FROM new_books UNION ALL SELECT id, 1, 1, 1 FROM new_editions
+),
+new_movements AS (
+  INSERT INTO stock_movements (book_id, kind, copies)
+  SELECT least((SELECT min(id) FROM books), (SELECT min(id) FROM new_books)), 'received', 1
+  FROM numbers
 ),
 new_users AS (
   INSERT INTO users (email) SELECT 'many' || n || '@example.com' FROM numbers

@@ -203,5 +203,17 @@ class InsufficientStockError(AppError):
         super().__init__(extra={"items": [asdict(shortage) for shortage in shortages]})
 
 
+class MissingCopiesError(AppError):
+    """More copies were to be taken off the shelf than the ``available`` that are on it."""
+
+    status: ClassVar[int] = 409
+    code: ClassVar[str] = "STOCK_MISSING_COPIES"
+    detail = "So many copies are not on the shelf."
+
+
 class NotReservedError(RuntimeError):
     """Copies were to be released or sold that nobody had reserved: a fault of the caller."""
+
+
+class NotSoldError(RuntimeError):
+    """Copies were to be taken back that nobody had bought: a fault of the caller."""

@@ -134,7 +134,9 @@ async def update_stock(
 ) -> BookRead:
     """Set how many copies can be bought. Those who wait are told when it was none before."""
     before = await service.hold_book(session, book_id=book_id)
-    counted = await service.set_stock(session, book_id=book_id, quantity=stock.quantity)
+    counted = await service.set_stock(
+        session, book_id=book_id, quantity=stock.quantity, actor=trail.actor.name
+    )
     await trail.record("book.count", book_id, before=before, after=counted)
     return counted
 

@@ -40,6 +40,7 @@ from app.books.schemas import (
 )
 from app.core.exceptions import AppError
 from app.core.pagination import ListQuery, Slice
+from app.core.schemas import MAX_ID
 
 SHELF_BOOKS = 8
 GENRE_SHELVES = 4
@@ -158,6 +159,22 @@ async def get_book_by_isbn(session: AsyncSession, *, isbn: str) -> BookRead:
     return await get_book(session, book_id=book_id)
 
 
+async def find_book_id(session: AsyncSession, *, named: str) -> int:
+    """Return the id of the book that somebody names, by ISBN in whatever spelling or by id.
+
+    Raises:
+        BookNotFoundError: neither is known.
+    """
+    try:
+        found = await repository.find_book_id(session, isbn=parse_isbn(named))
+    except InvalidIsbnError:
+        is_id = named.isascii() and named.isdecimal() and 1 <= int(named[:11]) <= MAX_ID
+        found = int(named) if is_id else None
+    if found is None:
+        raise BookNotFoundError
+    return found
+
+
 async def create_book(session: AsyncSession, *, book: BookCreate, currency: str) -> BookRead:
     """Add a book, with no copies yet, as the first edition of a new work.
 
@@ -210,13 +227,13 @@ async def delete_book(session: AsyncSession, *, book_id: int, now: datetime) -> 
         raise BookNotFoundError
 
 
-async def set_stock(session: AsyncSession, *, book_id: int, quantity: int) -> BookRead:
+async def set_stock(session: AsyncSession, *, book_id: int, quantity: int, actor: str) -> BookRead:
     """Make a book's stock what staff counted on the shelf.
 
     Raises:
         BookNotFoundError: no such book.
     """
-    await stock.set_on_hand(session, book_id=book_id, quantity=quantity)
+    await stock.set_on_hand(session, book_id=book_id, quantity=quantity, actor=actor)
     return await get_book(session, book_id=book_id, is_staff=True)
 
 

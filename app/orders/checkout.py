@@ -184,7 +184,7 @@ async def reserve(
         currency=payment.currency,
     )
     try:
-        await stock.reserve(session, quantities=quantities)
+        await stock.reserve(session, quantities=quantities, order_id=order.id)
     except ShortStockError as short:
         raise InsufficientStockError(extra=short.extra) from None
     pending = OrderRead.from_parts(order, lines, PaymentStatus.PENDING)
@@ -301,7 +301,8 @@ async def _confirm(session: AsyncSession, *, order_id: int, now: datetime) -> No
         session, order_id=order_id, status=PaymentStatus.CAPTURED, failure=None
     )
     await publish(session, OrderConfirmed(order_id=order_id))
-    await stock.sell(session, quantities=await repository.quantities(session, order_id=order_id))
+    quantities = await repository.quantities(session, order_id=order_id)
+    await stock.sell(session, quantities=quantities, order_id=order_id)
 
 
 async def _refuse(
@@ -319,7 +320,7 @@ async def _refuse(
     if refused.user_id is not None:
         owner = CartOwner.account(refused.user_id)
         await cart.put_back(session, owner=owner, quantities=quantities)
-    await stock.release(session, quantities=quantities)
+    await stock.release(session, quantities=quantities, order_id=order_id)
 
 
 def _lines(

@@ -393,6 +393,11 @@ def _examples(ids: Mapping[str, Any], refresh_token: str) -> dict[str, Example]:
         f"PUT {api}/books/{{book_id}}": Example(json={"price": "8.99"}),
         f"DELETE {api}/books/{{book_id}}": Example(),
         f"PATCH {api}/books/{{book_id}}/stock": Example(json={"quantity": 7}),
+        f"POST {admin}/stock/deliveries": Example(
+            json={"lines": [{"book_id": ids["wanted_book_id"], "copies": 3}]}
+        ),
+        f"PATCH {admin}/stock/{{book_id}}": Example(json={"low_level": 2}),
+        f"POST {admin}/stock/{{book_id}}/corrections": Example(json={"by": 1, "reason": "Found"}),
         f"POST {api}/genres": Example(json={"name": "Poetry"}),
         f"POST {api}/uploads/images": Example(files={"file": ("a.png", _picture())}),
         f"PUT {admin}/staff-picks/{{work_id}}": Example(json=pick),

@@ -185,8 +185,8 @@ async def test_new_authors_leave_the_translator_in_place() -> None:
 async def test_a_file_of_isbn_and_stock_alone_counts_the_shelf() -> None:
     await run(HEADER + EMMA + DUNE)
     async with session_scope() as session:
-        await stock.reserve(session, quantities={1: 2})
-        await stock.sell(session, quantities={1: 1})
+        await stock.reserve(session, quantities={1: 2}, order_id=1)
+        await stock.sell(session, quantities={1: 1}, order_id=1)
     report = await run("isbn,on hand\n9780141439587,10\n9780441172719,2\n9780140449136,1\n")
     assert counts(report) == (3, 0, 2, 0, 1)
     assert report.refused == [Refusal(4, "9780140449136", NO_NAME)]

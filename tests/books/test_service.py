@@ -251,7 +251,7 @@ async def test_a_deleted_book_is_not_found(db_session: AsyncSession) -> None:
         service.get_book(db_session, book_id=book.id),
         service.update_book(db_session, book_id=book.id, change=BookUpdate(title="Emma")),
         service.delete_book(db_session, book_id=book.id, now=NOW),
-        service.set_stock(db_session, book_id=book.id, quantity=1),
+        service.set_stock(db_session, book_id=book.id, quantity=1, actor="ann@example.com"),
     ):
         with pytest.raises(BookNotFoundError):
             await call
@@ -264,7 +264,7 @@ async def test_a_deleted_book_is_not_found(db_session: AsyncSession) -> None:
 
 async def test_a_deleted_book_comes_back_under_its_id(db_session: AsyncSession) -> None:
     book = await create(db_session, isbn=ISBN, pages=412)
-    await service.set_stock(db_session, book_id=book.id, quantity=3)
+    await service.set_stock(db_session, book_id=book.id, quantity=3, actor="ann@example.com")
     await service.delete_book(db_session, book_id=book.id, now=NOW)
     again = await create(db_session, isbn=ISBN, title="Dune, revised", author="F. Herbert")
     assert (again.id, again.title, again.pages, again.stock_quantity) == (

@@ -2,6 +2,16 @@
 
 import asyncpg
 
+ADD_STOCK = """
+    WITH stocked AS (
+        INSERT INTO stock (book_id, received, on_hand) VALUES ($1, $2, $2)
+        RETURNING book_id, received
+    )
+    INSERT INTO stock_movements (book_id, kind, copies)
+    SELECT book_id, 'received', received FROM stocked
+"""
+"""Puts so many copies of a new book on the shelf, and into the ledger."""
+
 
 async def fill_baskets(connection: asyncpg.Connection, *, buyers: int, copies: int) -> list[int]:
     """Write one book with so many copies and put it into a basket of each new buyer's own.
@@ -15,9 +25,7 @@ async def fill_baskets(connection: asyncpg.Connection, *, buyers: int, copies: i
         "INSERT INTO books (work_id, price, currency) VALUES ($1, 12.99, 'USD') RETURNING id",
         work_id,
     )
-    await connection.execute(
-        "INSERT INTO stock (book_id, received, on_hand) VALUES ($1, $2, $2)", book_id, copies
-    )
+    await connection.execute(ADD_STOCK, book_id, copies)
     rows = await connection.fetch(
         "INSERT INTO users (email) SELECT 'buyer' || n || '@example.com' "
         "FROM generate_series(1, $1) AS n RETURNING id",

@@ -13,11 +13,14 @@ from tests.servers import run_command
 from tests.test_cli import run_badly
 
 SHOP = """
-    TRUNCATE users, works, orders, mails RESTART IDENTITY CASCADE;
+    TRUNCATE users, works, orders, mails, stock_movements RESTART IDENTITY CASCADE;
     INSERT INTO users (email) VALUES ('ada@example.com');
     INSERT INTO works (title, author) VALUES ('Emma', 'Jane Austen');
     INSERT INTO books (work_id, price, currency) VALUES (1, 10.00, 'USD');
     INSERT INTO stock (book_id, received, on_hand, reserved, sold) VALUES (1, 10, 7, 1, 2);
+    INSERT INTO stock_movements (book_id, kind, copies)
+    VALUES (1, 'received', 12), (1, 'corrected', -2), (1, 'reserved', 4), (1, 'released', 1),
+           (1, 'sold', 2);
     INSERT INTO orders (number, user_id, email, status, currency, total, idempotency_key,
                         request_hash, reserved_until, settle_after)
     SELECT 'NUMBER-' || status, 1, 'ada@example.com', status, 'USD', total, status, '',

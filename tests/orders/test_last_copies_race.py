@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from tests.live import LiveShop, live_shop, plain_url
+from tests.orders.live_baskets import ADD_STOCK
 from tests.servers import run_command
 
 BUYERS = 64
@@ -37,9 +38,7 @@ async def prepare_round(connection: asyncpg.Connection, buyers: list[int]) -> in
         "INSERT INTO books (work_id, price, currency) VALUES ($1, 12.99, 'USD') RETURNING id",
         work_id,
     )
-    await connection.execute(
-        "INSERT INTO stock (book_id, received, on_hand) VALUES ($1, $2, $2)", book_id, COPIES
-    )
+    await connection.execute(ADD_STOCK, book_id, COPIES)
     await connection.execute(
         "INSERT INTO carts (user_id) SELECT unnest($1::int[]) ON CONFLICT DO NOTHING", buyers
     )

@@ -282,4 +282,5 @@ async def test_the_job_settles_more_than_one_batch(committed: AsyncSession) -> N
     await write_pending(committed, gateways=["demo"] * (OVERDUE_BATCH + 5))
     await settle_overdue_orders.function()
     assert set(await statuses(committed)) == {OrderStatus.CANCELLED}
-    assert await committed.scalar(select(func.count()).select_from(OutboxEvent)) == 105
+    cancelled = select(func.count()).where(OutboxEvent.name == "OrderCancelled")
+    assert await committed.scalar(cancelled) == OVERDUE_BATCH + 5

@@ -251,18 +251,6 @@ async def _insert(
     return sorted(await session.scalars(statement))
 
 
-async def insert_stock(session: AsyncSession, *, copies: Mapping[int, int]) -> None:
-    """Write how many copies of new books there are, by book: all were received."""
-    rows = [
-        {"book_id": book_id, "received": count, "on_hand": count}
-        for book_id, count in copies.items()
-    ]
-    columns = (Stock.book_id, Stock.received, Stock.on_hand)
-    names = [column.key for column in columns]
-    told = _as_table(columns, rows)
-    await session.execute(insert(Stock).from_select(names, _in_order(told, columns)))
-
-
 async def insert_credits(session: AsyncSession, given: Sequence[Credit]) -> None:
     """Write who made works."""
     columns = (

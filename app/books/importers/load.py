@@ -41,6 +41,9 @@ BATCH_ROWS = 2_000
 BATCH_CHARACTERS = 4_000_000
 """A batch ends before it has so many rows, where their texts are long."""
 
+IMPORTED = "import"
+"""What the ledger says of copies that a file told of."""
+
 REMOVED = "This book was removed from the shop. To sell it again, add it there first."
 
 WORK_FACTS = (
@@ -286,7 +289,7 @@ async def _update_books(
         and quantity != book.on_hand
         and not _is_removed(rows[book.id].book)
     }
-    await stock.set_all_on_hand(session, quantities=counts)
+    await stock.set_all_on_hand(session, quantities=counts, reason=IMPORTED)
     changed |= counts.keys()
     taken = {book.id for book in kept}
     return [
@@ -421,7 +424,7 @@ async def _insert_books(
         else landing.row.book.stock
         for landing in landings
     }
-    await repository.insert_stock(session, copies=copies)
+    await stock.add_new(session, copies=copies, reason=IMPORTED)
     return landings
 
 

@@ -161,7 +161,7 @@ async def land_supply(
             for book_id, row in last.items()
             if row.stock is not None and row.stock != present[book_id].on_hand
         }
-        await stock.set_all_on_hand(session, quantities=counts)
+        await stock.set_all_on_hand(session, quantities=counts, reason="stock file")
         changed |= counts.keys()
     notes = {
         book_id: OWN_PRICE.format(row.price)

@@ -1,7 +1,7 @@
 """The tables of the catalogue."""
 
 from app.books.codes import BookFormat, ContributorRole, DatePrecision, SubjectScheme
-from app.books.models.books import Book, Publisher, Stock
+from app.books.models.books import Book, Publisher
 from app.books.models.feeds import FeedRecord, Price, SalesRight
 from app.books.models.imports import (
     Import,
@@ -11,6 +11,7 @@ from app.books.models.imports import (
     ImportStatus,
 )
 from app.books.models.search import SearchWord
+from app.books.models.stock import MovementKind, Stock, StockMovement
 from app.books.models.works import (
     Contribution,
     Contributor,
@@ -41,6 +42,7 @@ __all__ = [
     "ImportKind",
     "ImportStatus",
     "MergedWork",
+    "MovementKind",
     "Price",
     "Publisher",
     "SalesRight",
@@ -49,6 +51,7 @@ __all__ = [
     "SeriesMembership",
     "StaffPick",
     "Stock",
+    "StockMovement",
     "Subject",
     "SubjectScheme",
     "Work",

@@ -1,4 +1,4 @@
-"""Books, which are editions: what is sold, who publishes it, and how many copies there are."""
+"""Books, which are editions: what is sold and who publishes it."""
 
 from datetime import date, datetime
 from decimal import Decimal
@@ -23,6 +23,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.books.codes import BookFormat, DatePrecision
 from app.books.models.feeds import Price, SalesRight
+from app.books.models.stock import Stock
 from app.books.models.works import Work, words_index
 from app.db.base import Base, CreatedAt, text_enum
 
@@ -106,7 +107,7 @@ class Book(CreatedAt, Base):
     deleted_at: Mapped[datetime | None]
 
     work: Mapped[Work] = relationship(lazy="raise", back_populates="books")
-    stock: Mapped["Stock"] = relationship(lazy="raise")
+    stock: Mapped[Stock] = relationship(lazy="raise")
     prices: Mapped[list[Price]] = relationship(
         lazy="raise", order_by=Price.id, cascade="all, delete-orphan", passive_deletes=True
     )
@@ -125,32 +126,3 @@ class Book(CreatedAt, Base):
     @classmethod
     def _is_sold_in_sql(cls) -> ColumnElement[bool]:
         return and_(cls.deleted_at.is_(None), cls.price.is_not(None))
-
-
-class Stock(Base):
-    """How many copies came and where they are; changed only by conditional updates.
-
-    Apart from the catalogue's row, so that a sale never waits for somebody who edits a blurb.
-    """
-
-    __tablename__ = "stock"
-    __table_args__ = (
-        CheckConstraint("received + returned = on_hand + reserved + sold", name="balanced"),
-        CheckConstraint(
-            "on_hand >= 0 AND reserved >= 0 AND sold >= 0 AND received >= 0 AND returned >= 0",
-            name="not_negative",
-        ),
-        Index("ix_stock_in_stock", "book_id", postgresql_where=text("in_stock")),
-        {"postgresql_with": {"fillfactor": 70}},
-    )
-
-    book_id: Mapped[int] = mapped_column(
-        ForeignKey("books.id", ondelete="CASCADE"), primary_key=True
-    )
-    received: Mapped[int] = mapped_column(server_default=text("0"))
-    returned: Mapped[int] = mapped_column(server_default=text("0"))
-    on_hand: Mapped[int] = mapped_column(server_default=text("0"))
-    reserved: Mapped[int] = mapped_column(server_default=text("0"))
-    sold: Mapped[int] = mapped_column(server_default=text("0"))
-    in_stock: Mapped[bool] = mapped_column(Computed("on_hand > 0", persisted=True))
-    """A column, since an index over ``on_hand`` would cost every sale an entry in each index."""

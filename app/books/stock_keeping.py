@@ -1,0 +1,121 @@
+"""What staff do with copies: look, receive, correct, watch. Each act is on record and audited."""
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.audit.service import Actor, record
+from app.books import repository, stock
+from app.books.errors import BookNotFoundError
+from app.books.stock_schemas import (
+    Correction,
+    Delivery,
+    LowLevel,
+    MovementRead,
+    StockQuery,
+    StockRead,
+)
+from app.core.pagination import ListQuery, Slice
+
+
+async def get_stock(session: AsyncSession, *, book_id: int) -> StockRead:
+    """Return where the copies of a book are.
+
+    Raises:
+        BookNotFoundError: no such book.
+    """
+    row = await repository.find_stock(session, book_id=book_id)
+    if row is None:
+        raise BookNotFoundError
+    return StockRead.model_validate(row)
+
+
+async def list_stock(session: AsyncSession, *, query: StockQuery) -> Slice[StockRead]:
+    """Return the stock of all books by id, or of those that are to be ordered anew.
+
+    Raises:
+        CursorError: not a cursor of this list.
+    """
+    window = query.window(repository.STOCK_BY_BOOK.name)
+    found = await repository.list_stock(session, only_low=query.low, window=window)
+    return found.map(StockRead.model_validate)
+
+
+async def list_movements(
+    session: AsyncSession, *, book_id: int, query: ListQuery
+) -> Slice[MovementRead]:
+    """Return what happened to the copies of a book, the newest first.
+
+    Raises:
+        BookNotFoundError: no such book.
+        CursorError: not a cursor of this list.
+    """
+    await get_stock(session, book_id=book_id)
+    window = query.window(repository.MOVEMENTS_NEWEST_FIRST.name)
+    found = await repository.list_movements(session, book_id=book_id, window=window)
+    return found.map(MovementRead.model_validate)
+
+
+async def receive_delivery(
+    session: AsyncSession, *, actor: Actor, delivery: Delivery
+) -> list[StockRead]:
+    """Put delivered copies on the shelf; those who wait for a book are told. All lines or none.
+
+    Raises:
+        BookNotFoundError: one of the books does not exist.
+    """
+    copies = {line.book_id: line.copies for line in delivery.lines}
+    before = [await get_stock(session, book_id=book_id) for book_id in sorted(copies)]
+    await stock.receive(
+        session,
+        quantities=copies,
+        actor=actor.name,
+        reason=delivery.reason,
+        reference=delivery.reference,
+    )
+    after = [await get_stock(session, book_id=book.book_id) for book in before]
+    for old, new in zip(before, after, strict=True):
+        await _record(session, actor, "stock.receive", old, new)
+    return after
+
+
+async def correct_stock(
+    session: AsyncSession, *, actor: Actor, book_id: int, correction: Correction
+) -> StockRead:
+    """Count copies that were found or lost.
+
+    Raises:
+        BookNotFoundError: no such book.
+        MissingCopiesError: fewer copies are on hand than were lost.
+    """
+    before = await get_stock(session, book_id=book_id)
+    await stock.correct(session, book_id=book_id, actor=actor.name, **correction.model_dump())
+    after = await get_stock(session, book_id=book_id)
+    await _record(session, actor, "stock.correct", before, after)
+    return after
+
+
+async def watch_stock(
+    session: AsyncSession, *, actor: Actor, book_id: int, level: LowLevel
+) -> StockRead:
+    """Set with how many copies a book is to be ordered anew.
+
+    Raises:
+        BookNotFoundError: no such book.
+    """
+    before = await get_stock(session, book_id=book_id)
+    await repository.set_low_level(session, book_id=book_id, low_level=level.low_level)
+    after = await get_stock(session, book_id=book_id)
+    await _record(session, actor, "stock.watch", before, after)
+    return after
+
+
+async def _record(
+    session: AsyncSession, actor: Actor, action: str, before: StockRead, after: StockRead
+) -> None:
+    await record(
+        session,
+        actor=actor,
+        action=action,
+        thing_id=after.book_id,
+        before=before,
+        after=after,
+    )

@@ -14,7 +14,11 @@ from pathlib import Path
 BIN = Path(sys.executable).parent
 
 COVERAGE = ["--cov", "--cov-report=term-missing:skip-covered"]
-ENVIRONMENT = os.environ | {"REQUIRE_BROWSER": "1"}
+ENVIRONMENT = {
+    name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"
+} | {"REQUIRE_BROWSER": "1"}
+"""Tests start hundreds of processes: each would compile all that it loads, for two seconds."""
+
 STATIC_CHECKS = {
     "Lint": ["ruff", "check", "."],
     "Format": ["ruff", "format", "--check", "."],

@@ -137,7 +137,7 @@ def install_packages(poetry: Path) -> None:
     if UNFINISHED.exists() and ENVIRONMENT.exists():
         shutil.rmtree(ENVIRONMENT)
     UNFINISHED.touch()
-    run(poetry, "install", "--quiet", environment=environment)
+    run(poetry, "install", "--quiet", "--compile", environment=environment)
     UNFINISHED.unlink()
 
 

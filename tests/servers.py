@@ -17,6 +17,9 @@ from app.db.embedded import EmbeddedPostgres
 DEFAULT_URL = "postgresql+asyncpg://postgres:postgres@localhost:5433/bookstore_test"
 PROJECT = Path(__file__).parents[1]
 
+UNSAFE_AND_QUICK = ("fsync", "synchronous_commit", "full_page_writes")
+"""What saves data from a power cut. The tests' are worth nothing: ``make clean`` makes do."""
+
 HANGS_SECONDS = 120
 """No command of the tests takes nearly so long."""
 
@@ -58,7 +61,16 @@ def start_if_nothing_answers() -> EmbeddedPostgres | None:
     )
     server.up()
     os.environ["TEST_DATABASE_URL"] = server.url("bookstore_test")
+    asyncio.run(_do_without(UNSAFE_AND_QUICK))
     return server
+
+
+async def _do_without(settings: tuple[str, ...]) -> None:
+    """Switch settings off on the tests' server, for as long as its data are kept."""
+    async with _maintenance(configured_url()) as connection:
+        for name in settings:
+            await connection.execute(f"ALTER SYSTEM SET {name} = off")
+        await connection.execute("SELECT pg_reload_conf()")
 
 
 @asynccontextmanager

@@ -1,5 +1,6 @@
 """The three fixtures that most tests need, and the database server that they need it from."""
 
+import gc
 from collections.abc import AsyncIterator
 
 import pytest
@@ -32,6 +33,12 @@ def pytest_configure(config: pytest.Config) -> None:
         config.stash[SERVER] = start_if_nothing_answers()
 
 
+def pytest_collection_finish() -> None:
+    """Take all that was imported and collected for what stays, and look through it no more."""
+    gc.collect()
+    gc.freeze()
+
+
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Stop the server that this run started."""
     server = config.stash.get(SERVER, None)
@@ -41,6 +48,8 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 def pytest_runtest_teardown() -> None:
     """Collect garbage between two tests, where Python may do it only then."""
+    if not gc.get_freeze_count():  # a shop that was opened and closed within the test thawed it
+        gc.freeze()
     collect_if_due()
 
 

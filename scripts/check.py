@@ -1,4 +1,4 @@
-"""Run every check, one after the other, and say which failed.
+"""Run every check and say which failed: those that run no tests side by side, then the tests.
 
 ``--static`` leaves out the tests. A browser test that finds no browser fails here, whereas plain
 pytest skips it.
@@ -9,9 +9,14 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 BIN = Path(sys.executable).parent
+
+PARALLEL = ["-n", "3", "--dist", "worksteal"]
+"""One more than the cores of a small machine: tests wait for servers, and who waits works not."""
 
 COVERAGE = ["--cov", "--cov-report=term-missing:skip-covered"]
 ENVIRONMENT = {
@@ -26,23 +31,55 @@ STATIC_CHECKS = {
     "Layers": ["lint-imports"],
     "Dependencies": ["deptry", "."],
 }
+BROWSER = {"Browser": ["python", "scripts/browser.py"]}
 TESTS = {
-    "Browser": ["python", "scripts/browser.py"],
-    "Tests": ["pytest", "-n", "2", "-m", "not alone", *COVERAGE],
+    "Tests": ["pytest", *PARALLEL, "-m", "not alone", *COVERAGE],
     "Tests alone": ["pytest", "-m", "alone"],
 }
 """Races and overload are about the shop, not about who else is using the machine, and not about
 servers that are slowed down by counting the lines that they run."""
 
 
-def run(name: str, command: list[str]) -> bool:
+def run(name: str, command: Sequence[str]) -> bool:
     """Run one check and tell whether it passed."""
-    sys.stdout.write(f"==> {name}: {' '.join(command)}\n")
-    sys.stdout.flush()
+    say(f"==> {name}: {' '.join(command)}\n")
     started = time.perf_counter()
     result = subprocess.run([BIN / command[0], *command[1:]], check=False, env=ENVIRONMENT)
-    sys.stdout.write(f"    {name} took {time.perf_counter() - started:.0f} s\n")
+    say(f"    {name} took {time.perf_counter() - started:.0f} s\n")
     return result.returncode == 0
+
+
+def run_together(checks: Mapping[str, Sequence[str]]) -> list[str]:
+    """Run checks side by side, print what each has to say, and return those that failed."""
+
+    def run_quietly(command: Sequence[str]) -> tuple[int, str, float]:
+        started = time.perf_counter()
+        result = subprocess.run(
+            [BIN / command[0], *command[1:]],
+            check=False,
+            env=ENVIRONMENT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+            errors="replace",
+        )
+        return result.returncode, result.stdout, time.perf_counter() - started
+
+    failed = []
+    with ThreadPoolExecutor(len(checks)) as pool:
+        for (name, command), (status, output, seconds) in zip(
+            checks.items(), pool.map(run_quietly, checks.values()), strict=True
+        ):
+            say(f"==> {name}: {' '.join(command)}\n{output}    {name} took {seconds:.0f} s\n")
+            if status:
+                failed.append(name)
+    return failed
+
+
+def say(words: str) -> None:
+    """Print at once, for what the checks print themselves comes next."""
+    sys.stdout.write(words)
+    sys.stdout.flush()
 
 
 def main() -> None:
@@ -50,10 +87,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--static", action="store_true", help="leave out the tests")
     arguments = parser.parse_args()
-    checks = dict(STATIC_CHECKS)
-    if not arguments.static:
-        checks |= TESTS
-    failed = [name for name, command in checks.items() if not run(name, command)]
+    if arguments.static:
+        failed = run_together(STATIC_CHECKS)
+    else:
+        failed = run_together(STATIC_CHECKS | BROWSER)
+        failed += [name for name, command in TESTS.items() if not run(name, command)]
     if failed:
         sys.exit(f"Failed: {', '.join(failed)}")
 

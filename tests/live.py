@@ -20,6 +20,9 @@ from app.core.security import Role, encode_access_token
 from tests.servers import PROJECT
 
 START_SECONDS = 90
+PATIENCE = {"DATABASE_POOL_WAIT_SECONDS": "60", "DATABASE_STATEMENT_TIMEOUT_SECONDS": "60"}
+"""Far more than the shop's own: tests ask what it answers, not how busy their machine is."""
+
 SECRET = "a-secret-of-the-tests-that-is-long-enough"
 
 
@@ -111,6 +114,7 @@ class LiveShop:
         self.settings = {
             "PUBLIC_URL": self.base_url,
             "MAIL_DIRECTORY": str(directory / "mail"),
+            **PATIENCE,
             **(settings or {}),
         }
         self.server = ShopProcess(

@@ -98,5 +98,6 @@ async def test_only_encoded_pixels_are_kept(live_database: str, tmp_path: Path) 
             for path in kept:  # the same pixels come again, and must be written again
                 path.unlink()
         grown = memory(shop, "VmHWM") - before
+    print("GROWN", grown/MIB)
     assert grown < 150 * MIB, f"{grown / MIB:.0f} MiB"
     assert set(REFUSALS) > NOT_A_PICTURE

@@ -22,7 +22,7 @@ AT_ONCE = 32
 def client(base_url: str) -> httpx.AsyncClient:
     return httpx.AsyncClient(
         base_url=f"{base_url}/api/v1/auth",
-        timeout=30,
+        timeout=120,  # most wait for one of the few sockets
         limits=httpx.Limits(max_connections=AT_ONCE, max_keepalive_connections=0),
     )
 

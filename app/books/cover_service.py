@@ -1,6 +1,7 @@
 """Uploaded covers: made one at a time, kept before they are told of, and read again."""
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache, partial
 from typing import BinaryIO
 
@@ -59,9 +60,15 @@ async def _make(file: BinaryIO) -> CoverPictures:
     """
     slot = _slot(asyncio.get_running_loop())
     await slot.acquire()
-    work = asyncio.get_running_loop().run_in_executor(None, partial(make_cover, file))
+    work = asyncio.get_running_loop().run_in_executor(_thread(), partial(make_cover, file))
     work.add_done_callback(lambda _: slot.release())
     return await asyncio.shield(work)
+
+
+@cache
+def _thread() -> ThreadPoolExecutor:
+    """Return the one thread that makes pictures: memory that each of several kept would add up."""
+    return ThreadPoolExecutor(1, thread_name_prefix="covers")
 
 
 @cache

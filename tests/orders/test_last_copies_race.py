@@ -11,7 +11,7 @@ import asyncpg
 import httpx
 import pytest
 
-from tests.live import LiveShop, live_shop, plain_url
+from tests.live import TRUSTS_NOBODY, LiveShop, live_shop, plain_url
 from tests.orders.live_baskets import ADD_STOCK
 from tests.servers import run_command
 
@@ -94,7 +94,9 @@ async def sockets_of(shop: LiveShop, buyers: list[int]) -> AsyncIterator[list[ht
         clients = []
         for user_id in buyers:
             headers = {"Authorization": f"Bearer {shop.access_token(user_id)}"}
-            client = httpx.AsyncClient(base_url=shop.base_url, headers=headers, timeout=60)
+            client = httpx.AsyncClient(
+                base_url=shop.base_url, headers=headers, timeout=60, verify=TRUSTS_NOBODY
+            )
             clients.append(await stack.enter_async_context(client))
         yield clients
 

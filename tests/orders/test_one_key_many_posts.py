@@ -8,7 +8,7 @@ import asyncpg
 import httpx
 import pytest
 
-from tests.live import LiveShop, live_shop, plain_url
+from tests.live import TRUSTS_NOBODY, LiveShop, live_shop, plain_url
 from tests.orders.live_baskets import fill_baskets
 from tests.servers import run_command
 
@@ -25,7 +25,9 @@ async def post_at_once(shop: LiveShop, user_id: int) -> list[httpx.Response]:
     async with AsyncExitStack() as stack:
         clients = [
             await stack.enter_async_context(
-                httpx.AsyncClient(base_url=shop.base_url, headers=headers, timeout=60)
+                httpx.AsyncClient(
+                    base_url=shop.base_url, headers=headers, timeout=60, verify=TRUSTS_NOBODY
+                )
             )
             for _ in range(POSTS)
         ]

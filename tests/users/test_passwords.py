@@ -25,7 +25,7 @@ from app.users.models import TokenFamily, User, UserSession
 from app.users.passwords import FORGOTTEN
 from app.users.sessions import start_session
 from tests.factories import bearer
-from tests.live import SECRET, live_shop, plain_url
+from tests.live import SECRET, TRUSTS_NOBODY, live_shop, plain_url
 from tests.users.conftest import Clock
 from tests.users.readers import (
     OTHER_PASSWORD,
@@ -288,7 +288,7 @@ async def test_of_fifty_uses_at_once_one_wins(live_database: str, tmp_path: Path
             async with AsyncExitStack() as stack:
                 clients = [
                     await stack.enter_async_context(
-                        httpx.AsyncClient(base_url=shop.base_url, timeout=60)
+                        httpx.AsyncClient(base_url=shop.base_url, timeout=60, verify=TRUSTS_NOBODY)
                     )
                     for _ in range(PARALLEL)
                 ]

@@ -24,6 +24,9 @@ START_SECONDS = 90
 PATIENCE = {"DATABASE_POOL_WAIT_SECONDS": "60", "DATABASE_STATEMENT_TIMEOUT_SECONDS": "60"}
 """Far more than the shop's own: tests ask what it answers, not how busy their machine is."""
 
+AS_SHIPPED = {"DATABASE_POOL_WAIT_SECONDS": "2", "DATABASE_STATEMENT_TIMEOUT_SECONDS": "10"}
+"""The shop's own, for a test that proves what it bears."""
+
 TRUSTS_NOBODY = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 """For ``verify`` of each of many clients. Live shops have no TLS, and httpx takes 24 ms a client to
 load whom to trust."""

@@ -11,7 +11,7 @@ import asyncpg
 import httpx
 import pytest
 
-from tests.live import TRUSTS_NOBODY, LiveShop, live_shop, plain_url
+from tests.live import AS_SHIPPED, TRUSTS_NOBODY, LiveShop, live_shop, plain_url
 from tests.orders.live_baskets import ADD_STOCK
 from tests.servers import run_command
 
@@ -56,7 +56,7 @@ async def test_exactly_the_copies_that_are_there_are_sold(
     connection = await asyncpg.connect(plain_url(live_database))
     try:
         buyers = await prepare_buyers(connection)
-        with live_shop(live_database, tmp_path, workers=3) as shop:
+        with live_shop(live_database, tmp_path, workers=3, settings=AS_SHIPPED) as shop:
             async with sockets_of(shop, buyers) as clients:
                 for _ in range(ROUNDS):
                     book_id = await prepare_round(connection, buyers)

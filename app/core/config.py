@@ -106,6 +106,7 @@ class Settings(BaseSettings):
 
     google_client_id: str | None = None
     google_client_secret: SecretStr | None = None
+    google_client_ids_of_programs: Annotated[tuple[str, ...], NoDecode] = ()
     google_discovery_url: str = "https://accounts.google.com/.well-known/openid-configuration"
     github_client_id: str | None = None
     github_client_secret: SecretStr | None = None
@@ -170,7 +171,9 @@ class Settings(BaseSettings):
     def _without_trailing_slash(cls, url: str) -> str:
         return url.rstrip("/")
 
-    @field_validator("secret_keys_former", "trusted_proxies", mode="before")
+    @field_validator(
+        "secret_keys_former", "trusted_proxies", "google_client_ids_of_programs", mode="before"
+    )
     @classmethod
     def _split_at_commas(cls, value: object) -> object:
         if isinstance(value, str):

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, ClassVar, Protocol, cast
+from uuid import UUID
 
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
@@ -47,13 +48,15 @@ ShopMarket = Annotated[Market, Depends(current_market)]
 
 @dataclass(frozen=True, kw_only=True)
 class Principal:
-    """Who is asking, as the database knows the account now."""
+    """Who is asking, as the database knows the account now, and by which sign-in, if by any."""
 
     id: int
     email: str
     display_name: str
     role: Role
     rights: frozenset[Right] = frozenset()
+    sign_in_id: UUID | None = None
+    signed_in_at: datetime | None = None
 
     @property
     def is_admin(self) -> bool:

@@ -59,7 +59,7 @@ async def write_link_mail(*, link_id: str) -> None:
 
 
 @job(MAIL_NOTICE)
-async def write_notice(*, notice: str, recipient: str, event_id: str) -> None:
+async def write_notice(*, notice: str, recipient: str, event_id: str, about: str = "") -> None:
     """Write a mail that says what has happened to the recipient's account."""
     async with session_scope() as session:
         await write_mail(
@@ -67,7 +67,7 @@ async def write_notice(*, notice: str, recipient: str, event_id: str) -> None:
             event_id=UUID(event_id),
             recipient=recipient,
             template=notice,
-            values={},
+            values={"about": about},
             settings=get_settings(),
         )
 

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Generic, TypeVar, get_args
 
 from fastapi import Request
@@ -13,7 +14,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
 from app.core.exceptions import AppError
-from app.users.errors import TooManyAttemptsError
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -48,16 +48,20 @@ def sentence_for(problem: ErrorDetails) -> str:
 
 @dataclass
 class Form(Generic[M]):
-    """A form as it was sent. ``data`` is there when every field was right."""
+    """A form as it was sent. ``data`` is there when every field was right.
+
+    ``typed`` has what is shown again, which no secret is; ``fields`` names those secrets too.
+    """
 
     typed: dict[str, str] = field(default_factory=dict)
     errors: dict[str, str] = field(default_factory=dict)
     data: M | None = None
     message: str | None = None
+    fields: frozenset[str] = frozenset()
 
     def refuse(self, error: AppError) -> None:
         """Show a rule's refusal beside the field that is to blame, else above the form."""
-        if error.field in self.typed:
+        if error.field is not None and error.field in self.fields | self.typed.keys():
             self.errors[error.field] = error.detail
         else:
             self.message = error.detail
@@ -82,7 +86,7 @@ async def read_form(request: Request, model: type[M]) -> Form[M]:
     sent = await request.form()
     values = {name: value for name, value in sent.items() if isinstance(value, str)}
     typed = {name: value for name, value in values.items() if name not in SECRET_FIELDS}
-    form = Form[M](typed=typed)
+    form = Form[M](typed=typed, fields=frozenset(model.model_fields))
     wanted = {
         name: values[name].strip() if name not in SECRET_FIELDS else values[name]
         for name in model.model_fields
@@ -102,7 +106,7 @@ async def read_form(request: Request, model: type[M]) -> Form[M]:
 
 def ask_to_wait(response: Response, error: AppError) -> Response:
     """Say in the head of a refusal's page, for programs that send forms, that it is too early."""
-    if isinstance(error, TooManyAttemptsError):
+    if error.status == HTTPStatus.TOO_MANY_REQUESTS:
         response.status_code = error.status
         response.headers.update(error.headers)
     return response

@@ -1,6 +1,7 @@
 """Continuing with Google or GitHub, and what is connected with the reader's account."""
 
-from typing import Annotated
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel
@@ -14,14 +15,17 @@ from app.core.exceptions import AppError
 from app.core.rights import of_its_owner, open_to_all
 from app.integrations.oauth.provider import ProviderName
 from app.storefront.account import local_path
-from app.storefront.context import Page
+from app.storefront.context import Page, PageContext
 from app.storefront.entering import AtDoor, enter_or_ask
-from app.storefront.forms import Form, undone_if_refused
+from app.storefront.forms import Form, ask_to_wait, read_form, undone_if_refused
 from app.storefront.templating import render
+from app.users import profiles
 from app.users.deps import SignedInVisitor
+from app.users.errors import SignInRequiredError
 from app.users.oauth import service, trips
 from app.users.oauth.deps import OAUTH, OfferedProviders, find_provider, what_came_back
 from app.users.oauth.errors import OAuthFailedError
+from app.users.schemas import OwnerProof
 
 router = APIRouter(dependencies=[CsrfProtected])
 
@@ -86,9 +90,7 @@ async def come_back_from_provider(
             elif page.visitor is None or page.visitor.id != arrival.user_id:
                 raise OAuthFailedError
             else:
-                await service.connect(
-                    session, user_id=arrival.user_id, identity=arrival.identity, now=now
-                )
+                await service.connect(session, user_id=arrival.user_id, identity=arrival.identity)
                 response = RedirectResponse(target, 303)
     except AppError as error:
         form.refuse(error)
@@ -96,17 +98,17 @@ async def come_back_from_provider(
             values = {"form": form, "next": target}
             response = render(request, "sign_in.html", status=error.status, page=page, **values)
         else:
-            response = await _connected_page(request, session, page, form, error.status)
+            response = await _connected_page(request, session, page, now, form, error.status)
     OAUTH.clear(response, settings)
     return response
 
 
 @router.get(CONNECTED)
 async def connected_page(
-    request: Request, session: DbSession, page: Page, _user: SignedInVisitor
+    request: Request, session: DbSession, page: Page, _user: SignedInVisitor, now: Now
 ) -> Response:
     """What opens the account besides its password."""
-    return await _connected_page(request, session, page, Form(), 200)
+    return await _connected_page(request, session, page, now, Form(), 200)
 
 
 @router.post(CONNECTED + "/{provider}")
@@ -121,42 +123,81 @@ async def connect(
     settings: AppSettings,
 ) -> Response:
     """Lead the browser to the provider by a page, since a form may not lead out of the shop."""
-    departure = await trips.depart(
-        session,
-        find_provider(providers, provider),
-        redirect_uri=_callback(provider, settings),
-        now=now,
-        settings=settings,
-        next_path=CONNECTED,
-        user_id=user.id,
-    )
-    response = render(request, "leaving.html", page=page, provider=provider, address=departure.url)
-    _keep(response, departure, settings)
-    return response
+    destination = find_provider(providers, provider)
+
+    async def leave(proof: OwnerProof) -> Response:
+        await service.allow_connecting(session, user=user, password=proof.current_password, now=now)
+        departure = await trips.depart(
+            session,
+            destination,
+            redirect_uri=_callback(provider, settings),
+            now=now,
+            settings=settings,
+            next_path=CONNECTED,
+            user_id=user.id,
+        )
+        response = render(
+            request, "leaving.html", page=page, provider=provider, address=departure.url
+        )
+        _keep(response, departure, settings)
+        return response
+
+    return await _with_password(request, session, page, now, leave)
 
 
 @router.post(CONNECTED + "/{provider}/disconnect")
 @of_its_owner()
 async def disconnect(
-    request: Request, session: DbSession, page: Page, user: SignedInVisitor, provider: ProviderName
+    request: Request,
+    session: DbSession,
+    page: Page,
+    user: SignedInVisitor,
+    provider: ProviderName,
+    now: Now,
 ) -> Response:
     """Let the account no longer be entered through the provider."""
+
+    async def end(proof: OwnerProof) -> Response:
+        await service.disconnect(
+            session, user=user, password=proof.current_password, provider=provider, now=now
+        )
+        return RedirectResponse(CONNECTED, 303)
+
+    return await _with_password(request, session, page, now, end)
+
+
+async def _with_password(
+    request: Request,
+    session: DbSession,
+    page: PageContext,
+    now: Now,
+    act: Callable[[OwnerProof], Awaitable[Response]],
+) -> Response:
+    """Do what takes the password, or show the page again with what is wrong."""
+    form: Form[OwnerProof] = await read_form(request, OwnerProof)
+    if form.data is None:
+        return await _connected_page(request, session, page, now, form, 422)
     try:
         async with undone_if_refused(session):
-            await service.disconnect(session, user_id=user.id, provider=provider)
+            return await act(form.data)
     except AppError as error:
-        form = Form[BaseModel](message=error.detail)
-        return await _connected_page(request, session, page, form, error.status)
-    return RedirectResponse(CONNECTED, 303)
+        form.refuse(error)
+        refusal = await _connected_page(request, session, page, now, form, error.status)
+        return ask_to_wait(refusal, error)
 
 
 async def _connected_page(
-    request: Request, session: DbSession, page: Page, form: Form[BaseModel], status: int
+    request: Request,
+    session: DbSession,
+    page: PageContext,
+    now: Now,
+    form: Form[Any],
+    status: int,
 ) -> Response:
     visitor = page.visitor
-    identities = (
-        await service.list_identities(session, user_id=visitor.id) if visitor is not None else ()
-    )
+    if visitor is None:  # pragma: no cover (both callers have one)
+        raise SignInRequiredError
+    identities = await service.list_identities(session, user_id=visitor.id)
     connected = {identity.provider: identity for identity in identities}
     offered = request.app.state.oauth.offered
     shown = [name for name in ProviderName if name in offered or name in connected]
@@ -166,8 +207,8 @@ async def _connected_page(
         status=status,
         page=page,
         form=form,
+        account=await profiles.get_account(session, user_id=visitor.id, now=now),
         connected=connected,
-        offered=offered,
         shown=shown,
     )
 

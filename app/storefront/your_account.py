@@ -18,7 +18,7 @@ from app.core.rights import of_its_owner, open_to_all
 from app.storefront.account_links import Token, hide_address
 from app.storefront.context import Page, PageContext
 from app.storefront.entering import AtDoor, start_new_session
-from app.storefront.forms import Form, M, ask_to_wait, read_form, undone_if_refused
+from app.storefront.forms import Form, ask_to_wait, read_form, undone_if_refused
 from app.storefront.templating import render
 from app.users import emails, passwords, profiles, removal, sessions
 from app.users.account_schemas import EmailChangeStart, PasswordChange, ProfileUpdate
@@ -133,7 +133,7 @@ async def change_password(
                 now=door.now,
             )
     except AppError as error:
-        show_beside(form, error)
+        form.refuse(error)
         refusal = render(request, "account_password.html", status=422, page=page, form=form)
         return ask_to_wait(refusal, error)
     response = RedirectResponse("/account?done=password", 303)
@@ -173,7 +173,7 @@ async def change_email(
                     now=now,
                 )
         except AppError as error:
-            show_beside(form, error)
+            form.refuse(error)
             refusal = await _show_email(request, session, page, visitor, now, form)
             return ask_to_wait(refusal, error)
         return RedirectResponse("/account?done=email_asked", 303)
@@ -189,16 +189,12 @@ async def keep_email(session: DbSession, visitor: SignedInVisitor) -> Response:
 
 @router.get("/account/sessions")
 async def sessions_page(
-    request: Request,
-    session: DbSession,
-    page: Page,
-    visitor: SignedInVisitor,
-    now: Now,
-    settings: AppSettings,
+    request: Request, session: DbSession, page: Page, visitor: SignedInVisitor, now: Now
 ) -> Response:
     """Where the reader is signed in."""
-    token = SESSION.read(request, settings)
-    found = await sessions.list_sign_ins(session, user_id=visitor.id, now=now, token=token)
+    found = await sessions.list_sign_ins(
+        session, user_id=visitor.id, now=now, current=visitor.sign_in_id
+    )
     return render(request, "account_sessions.html", page=page, sign_ins=found)
 
 
@@ -265,7 +261,7 @@ async def delete(
             async with undone_if_refused(session):
                 await delete_account(session, user_id=visitor.id, proof=form.data, now=now)
         except AppError as error:
-            show_beside(form, error)
+            form.refuse(error)
             token = form.typed.get("token", "")
             refusal = await _show_deletion(
                 request, session, page, form, now, token=token, status=422
@@ -350,11 +346,3 @@ async def _show_deletion(
         form=form,
         token=token,
     )
-
-
-def show_beside(form: Form[M], error: AppError) -> None:
-    """Show a refusal beside its field, also one whose value is a secret and not kept."""
-    if error.field is not None:
-        form.errors[error.field] = error.detail
-    else:
-        form.message = error.detail

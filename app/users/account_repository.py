@@ -144,12 +144,6 @@ async def list_families(
     return [SignIn(*row) for row in await session.execute(statement)]
 
 
-async def find_session_id(session: AsyncSession, *, token_hash: bytes) -> UUID | None:
-    """Return the id of a page session."""
-    statement = select(UserSession.id).where(UserSession.token_hash == token_hash)
-    return (await session.scalars(statement)).one_or_none()
-
-
 async def delete_sign_in(session: AsyncSession, *, user_id: int, sign_in_id: UUID) -> bool:
     """Forget one page session or family of the account; tell whether there was one."""
     in_browser = (

@@ -28,6 +28,7 @@ from app.users.callers import (
     remember_device,
 )
 from app.users.schemas import TokenPair
+from app.users.two_step.deps import EnrollingUser
 
 router = APIRouter(prefix="/account", tags=["account"])
 password_router = APIRouter(prefix="/auth/password", tags=["auth"])
@@ -35,6 +36,7 @@ password_router = APIRouter(prefix="/auth/password", tags=["auth"])
 LINK_SENT = "If there is an account with this address, a link is on its way to it."
 
 LINK_INVALID = "ACCOUNT_LINK_INVALID: used, expired, unknown, or of another account"
+GUESSABLE = "Malformed, or ACCOUNT_PASSWORD_GUESSABLE: made of the account's address"
 PASSWORD_WRONG = "ACCOUNT_PASSWORD_WRONG: not the account's password"  # noqa: S105 (a sentence)
 
 
@@ -60,7 +62,7 @@ async def forgot_password(
     "/reset",
     status_code=status.HTTP_204_NO_CONTENT,
     summary="Set a new password by a mailed link",
-    responses={400: {"description": LINK_INVALID}},
+    responses={400: {"description": LINK_INVALID}, 422: {"description": GUESSABLE}},
 )
 @open_to_all
 async def reset_password(
@@ -97,7 +99,11 @@ async def update_account(
 @router.put(
     "/password",
     summary="Change my password",
-    responses={403: {"description": PASSWORD_WRONG}, 429: TOO_MANY_ATTEMPTS},
+    responses={
+        403: {"description": PASSWORD_WRONG},
+        422: {"description": GUESSABLE},
+        429: TOO_MANY_ATTEMPTS,
+    },
 )
 async def change_password(
     session: DbSession,
@@ -124,7 +130,7 @@ async def change_password(
     responses={429: TOO_MANY_ATTEMPTS},
 )
 async def ask_for_verification(
-    session: DbSession, user: CurrentUser, client: RequestClient, now: Now
+    session: DbSession, user: EnrollingUser, client: RequestClient, now: Now
 ) -> Asked:
     """Mail a link to the account's address, unless it is proved or one was sent a moment ago."""
     await emails.ask_again_for_verification(session, user=user, client=client, now=now)
@@ -138,7 +144,7 @@ async def ask_for_verification(
 )
 @of_its_owner()
 async def verify_email(
-    session: DbSession, user: CurrentUser, link: LinkUse, now: Now
+    session: DbSession, user: EnrollingUser, link: LinkUse, now: Now
 ) -> AccountRead:
     """Prove the address. What was ordered with it by guests belongs to the account then."""
     await emails.verify_email(session, token=link.token, user_id=user.id, now=now)
@@ -205,7 +211,7 @@ async def confirm_email_change(
 @router.get("/sessions", summary="Where I am signed in")
 async def list_sessions(session: DbSession, user: CurrentUser, now: Now) -> list[SignInRead]:
     """Return browsers, then programs, those seen last first; a hundred of each at most."""
-    return await sessions.list_sign_ins(session, user_id=user.id, now=now)
+    return await sessions.list_sign_ins(session, user_id=user.id, now=now, current=user.sign_in_id)
 
 
 @router.delete(

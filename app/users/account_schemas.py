@@ -22,7 +22,7 @@ class SignInRead(ReadModel):
 
     ``program`` and ``network`` are what it was at the sign-in, shortened: a browser and its
     system, and the neighbourhood of its address. ``last_seen_at`` is exact to a few minutes.
-    ``is_current`` marks the browser whose page asks; programs know their own.
+    ``is_current`` marks the one that asks.
     """
 
     id: UUID

@@ -15,8 +15,9 @@ from app.users.two_step.service import must_enrol
 SESSION = Cookie("session")
 """Holds the token of who is signed in."""
 
-ENROLMENT_PATHS = ("/account/two-step", "/sign-out")
-"""Where staff may go before they have set up the second step that the shop asks of them."""
+ENROLMENT_PATHS = ("/account/two-step", "/account/verification", "/verify-email", "/sign-out")
+"""Where staff may go before they have set up the second step that the shop asks of them, for which
+their address must be proved."""
 
 
 async def get_visitor(

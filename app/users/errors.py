@@ -134,6 +134,38 @@ class WrongPasswordError(AppError):
     detail = "This is not your present password."
 
 
+class PasswordGuessableError(AppError):
+    """The new password is made of what is known of the account."""
+
+    status: ClassVar[int] = 422
+    code: ClassVar[str] = "ACCOUNT_PASSWORD_GUESSABLE"
+    detail = "Please choose a password that is not made of your address."
+
+
+class PasswordMissingError(AppError):
+    """The account has a password, and it was not sent along."""
+
+    status: ClassVar[int] = 403
+    code: ClassVar[str] = "ACCOUNT_PASSWORD_REQUIRED"
+    detail = "Please enter your present password."
+
+
+class SignInStaleError(AppError):
+    """The account has no password to ask for, and its sign-in is not of a moment ago."""
+
+    status: ClassVar[int] = 403
+    code: ClassVar[str] = "AUTH_SIGN_IN_STALE"
+    detail = "You signed in some time ago. Please sign out and in again, and do this at once then."
+
+
+class AddressUnprovedError(AppError):
+    """What outlives a new password must not be set up by who does not read the address's mail."""
+
+    status: ClassVar[int] = 409
+    code: ClassVar[str] = "AUTH_EMAIL_UNVERIFIED"
+    detail = "Please confirm the e-mail address of your account first."
+
+
 class SameEmailError(AppError):
     """The account has this address already."""
 

@@ -25,7 +25,7 @@ from ipaddress import IPv6Address, ip_address, ip_network
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db.session import transactional
-from app.users import repository
+from app.users import attempt_repository
 from app.users.errors import TooManyAttemptsError
 
 SITE_PREFIX = 64
@@ -40,6 +40,7 @@ class Purpose(StrEnum):
     PASSWORD_RESET = "password-reset"  # noqa: S105 (a name)
     MAIL = "mail"
     PASSWORD_CHECK = "password-check"  # noqa: S105 (likewise)
+    SECOND_FACTOR = "second-factor"
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,7 @@ LIMITS = {
     Purpose.PASSWORD_RESET: Limits(account=Limit(5, HOUR), address=Limit(50, HOUR)),
     Purpose.MAIL: Limits(account=Limit(5, HOUR), address=Limit(50, HOUR)),
     Purpose.PASSWORD_CHECK: Limits(account=Limit(10, QUARTER), address=Limit(100, QUARTER)),
+    Purpose.SECOND_FACTOR: Limits(account=Limit(10, QUARTER), address=Limit(100, QUARTER)),
 }
 
 
@@ -110,9 +112,31 @@ async def spend(
     Raises:
         TooManyAttemptsError: nothing was counted anywhere; it says when there is one again.
     """
+    return await count(
+        session, purpose=purpose, now=now, email=email, address=address, device=device
+    )
+
+
+async def count(
+    session: AsyncSession,
+    *,
+    purpose: Purpose,
+    now: datetime,
+    email: str | None = None,
+    address: str | None = None,
+    device: str | None = None,
+) -> Spent:
+    """Count an attempt in the caller's transaction, for what is neither slow nor telling.
+
+    Others who are counted at the same subject wait until it ends. The caller commits what turned
+    out wrong, and undoes what was refused; the arguments are those of ``spend``.
+
+    Raises:
+        TooManyAttemptsError: it says when there is one again.
+    """
     subjects = _subjects(LIMITS[purpose], email=email, address=address, device=device)
     for subject, limit in subjects:
-        refused_until = await repository.spend_attempt(
+        refused_until = await attempt_repository.spend_attempt(
             session,
             purpose=purpose,
             subject=subject,
@@ -128,14 +152,14 @@ async def spend(
 async def give_back(session: AsyncSession, spent: Spent) -> None:
     """Take an attempt back that turned out right, in the caller's transaction."""
     for subject in spent.subjects:
-        await repository.give_back_attempt(
+        await attempt_repository.give_back_attempt(
             session, purpose=spent.purpose, subject=subject, moment=spent.moment
         )
 
 
 async def forget_old_attempts(session: AsyncSession, *, now: datetime, limit: int) -> int:
     """Delete counts in which nothing counts any more, up to a limit; return how many."""
-    return await repository.delete_old_attempts(session, now=now, limit=limit)
+    return await attempt_repository.delete_old_attempts(session, now=now, limit=limit)
 
 
 def too_many_attempts(wait: timedelta) -> TooManyAttemptsError:

@@ -68,19 +68,17 @@ async def find_open_link(
     return (await session.scalars(statement)).one_or_none()
 
 
-async def is_open(
+async def find_recipient(
     session: AsyncSession, *, token_hash: bytes, purposes: frozenset[LinkPurpose], now: datetime
-) -> bool:
-    """Tell whether a link can still be used for one of the purposes."""
-    statement = select(
-        exists().where(
-            AccountLink.token_hash == token_hash,
-            AccountLink.purpose.in_(purposes),
-            AccountLink.used_at.is_(None),
-            AccountLink.expires_at > now,
-        )
+) -> str | None:
+    """Return the address of a link that can still be used for one of the purposes."""
+    statement = select(AccountLink.email).where(
+        AccountLink.token_hash == token_hash,
+        AccountLink.purpose.in_(purposes),
+        AccountLink.used_at.is_(None),
+        AccountLink.expires_at > now,
     )
-    return bool((await session.scalars(statement)).one())
+    return (await session.scalars(statement)).one_or_none()
 
 
 async def use_link(

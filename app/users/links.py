@@ -41,6 +41,12 @@ class Notice(StrEnum):
     EMAIL_TAKEN = "email_taken"
     REGISTRATION_TRIED = "registration_tried"
     ACCOUNT_DELETED = "account_deleted"
+    TWO_STEP_ON = "two_step_on"
+    TWO_STEP_OFF = "two_step_off"
+    RECOVERY_CODES_RENEWED = "recovery_codes_renewed"
+    RECOVERY_CODE_USED = "recovery_code_used"
+    IDENTITY_CONNECTED = "identity_connected"
+    IDENTITY_DISCONNECTED = "identity_disconnected"
 
 
 PAUSE = timedelta(minutes=1)
@@ -89,15 +95,25 @@ async def issue_link(
     await enqueue(session, MAIL_LINK, link_id=str(link_id))
 
 
-async def send_notice(session: AsyncSession, *, notice: Notice, recipient: str) -> None:
+async def send_notice(
+    session: AsyncSession, *, notice: Notice, recipient: str, about: str = ""
+) -> None:
     """Let somebody be told what has happened to an account of theirs.
 
     Args:
         session: the caller's.
         notice: what.
         recipient: the address; it may be one that the account has no more.
+        about: the provider's name, in notices about one.
     """
-    await enqueue(session, MAIL_NOTICE, notice=notice, recipient=recipient, event_id=str(uuid4()))
+    await enqueue(
+        session,
+        MAIL_NOTICE,
+        notice=notice,
+        recipient=recipient,
+        event_id=str(uuid4()),
+        about=about,
+    )
 
 
 async def find_open_link(
@@ -107,11 +123,11 @@ async def find_open_link(
     return await repository.find_open_link(session, link_id=link_id, now=now)
 
 
-async def is_open(
+async def find_recipient(
     session: AsyncSession, *, token: str, purposes: frozenset[LinkPurpose], now: datetime
-) -> bool:
-    """Tell whether a link could be used now. Only ``use_link`` decides."""
-    return await repository.is_open(
+) -> str | None:
+    """Return whom a link was mailed to that could be used now. Only ``use_link`` decides."""
+    return await repository.find_recipient(
         session, token_hash=hash_token(token), purposes=purposes, now=now
     )
 

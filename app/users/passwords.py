@@ -4,8 +4,9 @@ Whoever changes it ends every session and refresh family of the account, and is 
 Hashing takes a while and is done with no database connection held, as in ``service``.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from pydantic_core import PydanticCustomError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.deps import Principal
@@ -14,7 +15,15 @@ from app.db.session import transactional
 from app.jobs.queue import JobKind, enqueue
 from app.users import account_repository, limits, links, repository
 from app.users.account_models import LinkPurpose
-from app.users.errors import LinkInvalidError, WrongPasswordError
+from app.users.errors import (
+    AddressUnprovedError,
+    LinkInvalidError,
+    PasswordGuessableError,
+    PasswordMissingError,
+    SignInStaleError,
+    WrongPasswordError,
+)
+from app.users.guessable import refuse_address
 from app.users.limits import Client, Purpose
 from app.users.models import User
 from app.users.service import release_connection, to_principal
@@ -24,6 +33,58 @@ FORGOTTEN = JobKind(name="users.send_reset_link")
 
 RESET = frozenset({LinkPurpose.CHOOSE_PASSWORD, LinkPurpose.RESET_PASSWORD})
 VOID_AFTER_CHANGE = frozenset({*RESET, LinkPurpose.DELETE_ACCOUNT, *links.EMAIL_CHANGE})
+
+
+FRESH = timedelta(minutes=10)
+"""How long a sign-in proves as much as a password does, of an account that has none."""
+
+
+async def prove_owner(
+    session: AsyncSession, *, user: Principal, password: str, now: datetime
+) -> User:
+    """Return the account if its owner asks, not only who sits at what is signed in to it.
+
+    It is proved by the password or, where there is none, by a sign-in of a moment ago, and asked
+    before anything that changes how the account is entered. The account stays as it is until the
+    transaction ends; what the request did before is committed.
+
+    Raises:
+        PasswordMissingError: it has a password, and none was sent.
+        TooManyAttemptsError: too many were wrong lately.
+        WrongPasswordError: that is not it.
+        SignInStaleError: it has no password, and the sign-in is older than ``FRESH``.
+    """
+    account = await read_account(session, user_id=user.id)
+    if account is None or account.password_hash is not None:
+        if not password:
+            raise PasswordMissingError(field="current_password")
+        return await confirm_password(
+            session, user_id=user.id, password=password, now=now, field="current_password"
+        )
+    if user.signed_in_at is None or user.signed_in_at <= now - FRESH:
+        raise SignInStaleError
+    locked = await account_repository.lock_account(session, user_id=user.id, password_hash=None)
+    if locked is None:
+        raise PasswordMissingError(field="current_password")
+    return locked
+
+
+async def prove_owner_of_address(
+    session: AsyncSession, *, user: Principal, password: str, now: datetime
+) -> User:
+    """Return the account likewise, if besides its address is proved.
+
+    Else who opened an account with somebody else's address could set up what still lets them in,
+    or keeps the address's owner out, after a new password.
+
+    Raises:
+        AddressUnprovedError: it is not.
+        PasswordMissingError, TooManyAttemptsError, WrongPasswordError, SignInStaleError: as above.
+    """
+    account = await prove_owner(session, user=user, password=password, now=now)
+    if account.email_verified_at is None:
+        raise AddressUnprovedError
+    return account
 
 
 async def confirm_password(
@@ -45,12 +106,13 @@ async def confirm_password(
     password_hash = known.password_hash
     if not await verify_password(password, password_hash) or password_hash is None:
         raise WrongPasswordError(field=field)
+    await limits.give_back(session, spent)
+    await release_connection(session)  # whatever is refused later: the password was right
     user = await account_repository.lock_account(
         session, user_id=user_id, password_hash=password_hash
     )
     if user is None:
         raise WrongPasswordError(field=field)
-    await limits.give_back(session, spent)
     return user
 
 
@@ -67,12 +129,14 @@ async def change_password(
     Raises:
         TooManyAttemptsError: too many were wrong lately.
         WrongPasswordError: that is not the present one.
+        PasswordGuessableError: the new one is made of the account's address.
     """
     user = await confirm_password(
         session, user_id=user_id, password=current_password, now=now, field="current_password"
     )
     present_hash = user.password_hash
     await release_connection(session)
+    _refuse_address(new_password, email=user.email)
     new_hash = await hash_password(new_password)
     changed = await account_repository.replace_password(
         session, user_id=user_id, present_hash=present_hash, password_hash=new_hash
@@ -120,10 +184,13 @@ async def reset_password(
 
     Raises:
         LinkInvalidError: the link cannot be used, or not any more; nothing has changed.
+        PasswordGuessableError: it is made of the account's address. The link is still good.
     """
-    if not await links.is_open(session, token=token, purposes=RESET, now=now):
-        raise LinkInvalidError
+    email = await links.find_recipient(session, token=token, purposes=RESET, now=now)
     await release_connection(session)
+    if email is None:
+        raise LinkInvalidError
+    _refuse_address(new_password, email=email)
     password_hash = await hash_password(new_password)
     used = await links.use_link(session, token=token, purposes=RESET, now=now)
     user = await account_repository.reset_password(
@@ -140,6 +207,13 @@ async def reset_password(
 async def read_account(session: AsyncSession, *, user_id: int) -> User | None:
     """Return the account, and give the connection back."""
     return await repository.find_user(session, user_id=user_id)
+
+
+def _refuse_address(password: str, *, email: str) -> None:
+    try:
+        refuse_address(password, email=email)
+    except PydanticCustomError as error:
+        raise PasswordGuessableError(error.message(), field="password") from None
 
 
 async def _after_change(session: AsyncSession, *, user: User) -> None:

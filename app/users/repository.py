@@ -1,7 +1,7 @@
 """SQL for accounts, page sessions and refresh-token families."""
 
 from collections.abc import Collection, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import NamedTuple, TypeVar
 from uuid import UUID
 
@@ -11,9 +11,7 @@ from sqlalchemy import (
     delete,
     exists,
     func,
-    or_,
     select,
-    tuple_,
     update,
 )
 from sqlalchemy.dialects.postgresql import insert
@@ -23,7 +21,7 @@ from app.core.keyset import Order, read_objects
 from app.core.pagination import Slice, Window
 from app.core.rights import Right
 from app.core.security import Role
-from app.users.models import AttemptCount, RefreshToken, TokenFamily, User, UserSession
+from app.users.models import RefreshToken, TokenFamily, User, UserSession
 from app.users.whence import Whence
 
 T = TypeVar("T")
@@ -35,6 +33,15 @@ class UsedToken(NamedTuple):
     family_id: UUID
     user_id: int
     role: Role
+
+
+class FoundSession(NamedTuple):
+    """A page session and whose it is."""
+
+    user: User
+    id: UUID
+    created_at: datetime
+    last_seen_at: datetime
 
 
 class KnownToken(NamedTuple):
@@ -122,6 +129,7 @@ async def insert_session(
         insert(UserSession).values(
             token_hash=token_hash,
             user_id=user_id,
+            created_at=seen_at,
             expires_at=expires_at,
             last_seen_at=seen_at,
             program=whence.program,
@@ -132,15 +140,15 @@ async def insert_session(
 
 async def find_session_user(
     session: AsyncSession, *, token_hash: bytes, now: datetime
-) -> tuple[User, datetime] | None:
-    """Return the active account of a page session that has not expired, and when it was seen."""
+) -> FoundSession | None:
+    """Return a page session that has not expired, of an active account."""
     statement = (
-        select(User, UserSession.last_seen_at)
+        select(User, UserSession.id, UserSession.created_at, UserSession.last_seen_at)
         .join(UserSession, UserSession.user_id == User.id)
         .where(UserSession.token_hash == token_hash, UserSession.expires_at > now, User.is_active)
     )
     row = (await session.execute(statement)).one_or_none()
-    return (row[0], row[1]) if row is not None else None
+    return FoundSession(*row) if row is not None else None
 
 
 async def delete_session(session: AsyncSession, *, token_hash: bytes) -> None:
@@ -166,13 +174,14 @@ async def delete_expired_sessions(session: AsyncSession, *, now: datetime, limit
 
 
 async def insert_family(
-    session: AsyncSession, *, user_id: int, expires_at: datetime, whence: Whence
+    session: AsyncSession, *, user_id: int, now: datetime, expires_at: datetime, whence: Whence
 ) -> UUID:
     """Add a family of refresh tokens and return its id."""
     statement = (
         insert(TokenFamily)
         .values(
             user_id=user_id,
+            created_at=now,
             expires_at=expires_at,
             program=whence.program,
             network=whence.network,
@@ -182,23 +191,25 @@ async def insert_family(
     return (await session.scalars(statement)).one()
 
 
-async def is_alive(session: AsyncSession, *, family_id: UUID, now: datetime) -> bool:
-    """Tell whether a family has neither ended nor expired."""
-    statement = select(
-        exists().where(
-            TokenFamily.id == family_id,
-            TokenFamily.revoked_at.is_(None),
-            TokenFamily.expires_at > now,
-        )
+async def find_beginning(
+    session: AsyncSession, *, family_id: UUID, now: datetime
+) -> datetime | None:
+    """Return when a family began that has neither ended nor expired."""
+    statement = select(TokenFamily.created_at).where(
+        TokenFamily.id == family_id,
+        TokenFamily.revoked_at.is_(None),
+        TokenFamily.expires_at > now,
     )
-    return bool((await session.scalars(statement)).one())
+    return (await session.scalars(statement)).one_or_none()
 
 
 async def insert_refresh_token(
-    session: AsyncSession, *, token_hash: bytes, family_id: UUID
+    session: AsyncSession, *, token_hash: bytes, family_id: UUID, now: datetime
 ) -> None:
     """Add an unused token to a family."""
-    await session.execute(insert(RefreshToken).values(token_hash=token_hash, family_id=family_id))
+    await session.execute(
+        insert(RefreshToken).values(token_hash=token_hash, family_id=family_id, created_at=now)
+    )
 
 
 async def use_refresh_token(
@@ -331,73 +342,3 @@ async def revoke_families(session: AsyncSession, *, user_id: int, now: datetime)
         .values(revoked_at=now)
         .execution_options(synchronize_session=False)
     )
-
-
-async def spend_attempt(
-    session: AsyncSession,
-    *,
-    purpose: str,
-    subject: bytes,
-    attempts: int,
-    span: timedelta,
-    now: datetime,
-) -> datetime | None:
-    """Count an attempt, unless there were so many within the span; return when there is one again.
-
-    One statement decides and counts. Who is refused waits for those before, and counts nothing.
-    """
-    moments = AttemptCount.moments
-    length = func.cardinality(moments)
-    oldest_that_counts = moments[length - attempts + 1]
-    counted = func.array_append(moments, now, type_=AttemptCount.__table__.c.moments.type)
-    statement = (
-        insert(AttemptCount)
-        .values(purpose=purpose, subject=subject, moments=[now], expires_at=now + span)
-        .on_conflict_do_update(
-            index_elements=[AttemptCount.purpose, AttemptCount.subject],
-            set_={
-                "moments": counted[length - attempts + 2 : length + 1],
-                "expires_at": now + span,
-            },
-            where=or_(length < attempts, oldest_that_counts <= now - span),
-        )
-        .returning(AttemptCount.expires_at)
-    )
-    if (await session.execute(statement)).one_or_none() is not None:
-        return None
-    full_since = select(oldest_that_counts).where(
-        AttemptCount.purpose == purpose, AttemptCount.subject == subject
-    )
-    full: datetime = (await session.scalars(full_since)).one()
-    return full + span
-
-
-async def give_back_attempt(
-    session: AsyncSession, *, purpose: str, subject: bytes, moment: datetime
-) -> None:
-    """Remove an attempt that was counted at a moment, if it is still there."""
-    moments = AttemptCount.moments
-    place = func.array_position(moments, moment)
-    length = func.cardinality(moments)
-    await session.execute(
-        update(AttemptCount)
-        .where(AttemptCount.purpose == purpose, AttemptCount.subject == subject, place.is_not(None))
-        .values(moments=func.array_cat(moments[1 : place - 1], moments[place + 1 : length]))
-        .execution_options(synchronize_session=False)
-    )
-
-
-async def delete_old_attempts(session: AsyncSession, *, now: datetime, limit: int) -> int:
-    """Forget counts in which nothing counts any more, up to a limit; return how many."""
-    old = (
-        select(AttemptCount.purpose, AttemptCount.subject)
-        .where(AttemptCount.expires_at <= now)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    )
-    statement = (
-        delete(AttemptCount)
-        .where(tuple_(AttemptCount.purpose, AttemptCount.subject).in_(old))
-        .returning(AttemptCount.purpose)
-    )
-    return len((await session.scalars(statement)).all())

@@ -90,9 +90,10 @@ async def login(
     )
     await two_step.require(
         session,
-        user_id=user.id,
+        user=user,
         totp_code=proof.totp_code,
         recovery_code=proof.recovery_code,
+        client=program.client,
         now=now,
         settings=settings,
     )

@@ -136,6 +136,18 @@ class Login(WriteModel):
     recovery_code: RecoveryCodeText | None = Field(default=None, repr=False)
 
 
+class OwnerProof(WriteModel):
+    """The account's present password. One without a password needs a sign-in of a moment ago."""
+
+    current_password: Annotated[
+        Password,
+        Field(
+            description="Left out for an account without one, whose sign-in must then be younger "
+            "than ten minutes."
+        ),
+    ] = ""
+
+
 class Refresh(WriteModel):
     """A refresh token, to be exchanged or ended."""
 

@@ -6,6 +6,7 @@ that hash commit what the request did before.
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -164,21 +165,26 @@ async def authenticate(session: AsyncSession, *, token: str, now: datetime) -> P
         raise TokenInvalidError
     if not user.is_active:
         raise AccountDeactivatedError
-    if claims.family_id is not None and not await repository.is_alive(
-        session, family_id=claims.family_id, now=now
-    ):
+    if claims.family_id is None:
+        return to_principal(user)
+    began_at = await repository.find_beginning(session, family_id=claims.family_id, now=now)
+    if began_at is None:
         raise TokenInvalidError
-    return to_principal(user)
+    return to_principal(user, sign_in_id=claims.family_id, signed_in_at=began_at)
 
 
-def to_principal(user: User) -> Principal:
-    """Return the account as the one who asks."""
+def to_principal(
+    user: User, *, sign_in_id: UUID | None = None, signed_in_at: datetime | None = None
+) -> Principal:
+    """Return the account as the one who asks, by a sign-in that began at a moment."""
     return Principal(
         id=user.id,
         email=user.email,
         display_name=user.full_name or ANONYMOUS_NAME,
         role=user.role,
         rights=frozenset(map(Right, user.rights)),
+        sign_in_id=sign_in_id,
+        signed_in_at=signed_in_at,
     )
 
 

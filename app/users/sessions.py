@@ -47,12 +47,11 @@ async def find_principal(session: AsyncSession, *, token: str, now: datetime) ->
     found = await repository.find_session_user(session, token_hash=token_hash, now=now)
     if found is None:
         return None
-    user, last_seen_at = found
-    if last_seen_at < now - SEEN_EVERY:
+    if found.last_seen_at < now - SEEN_EVERY:
         await account_repository.touch_session(
             session, token_hash=token_hash, now=now, seen_before=now - SEEN_EVERY
         )
-    return to_principal(user)
+    return to_principal(found.user, sign_in_id=found.id, signed_in_at=found.created_at)
 
 
 async def end_session(session: AsyncSession, *, token: str) -> None:
@@ -61,7 +60,7 @@ async def end_session(session: AsyncSession, *, token: str) -> None:
 
 
 async def list_sign_ins(
-    session: AsyncSession, *, user_id: int, now: datetime, token: str | None = None
+    session: AsyncSession, *, user_id: int, now: datetime, current: UUID | None = None
 ) -> list[SignInRead]:
     """Return where the account is signed in: browsers, then programs, the last seen first.
 
@@ -69,13 +68,8 @@ async def list_sign_ins(
         session: the caller's.
         user_id: the account.
         now: the moment.
-        token: of the page session that asks, which is marked.
+        current: the id of the one that asks, which is marked.
     """
-    here = (
-        await account_repository.find_session_id(session, token_hash=hash_token(token))
-        if token
-        else None
-    )
     browsers = await account_repository.list_sessions(
         session, user_id=user_id, now=now, limit=SHOWN
     )
@@ -90,7 +84,7 @@ async def list_sign_ins(
             network=found.network,
             created_at=found.created_at,
             last_seen_at=found.last_seen_at,
-            is_current=found.id == here,
+            is_current=found.id == current,
         )
         for kind, sign_ins in ((SignInKind.BROWSER, browsers), (SignInKind.PROGRAM, programs))
         for found in sign_ins

@@ -41,6 +41,7 @@ async def start_family(
     family_id = await repository.insert_family(
         session,
         user_id=user_id,
+        now=now,
         expires_at=now + timedelta(days=settings.refresh_token_days),
         whence=whence,
     )
@@ -117,7 +118,7 @@ async def _issue(
 ) -> TokenPair:
     refresh_token = new_opaque_token()
     await repository.insert_refresh_token(
-        session, token_hash=hash_token(refresh_token), family_id=family_id
+        session, token_hash=hash_token(refresh_token), family_id=family_id, now=now
     )
     access_token = encode_access_token(
         user_id=user_id, role=role, now=now, settings=settings, family_id=family_id

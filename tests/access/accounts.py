@@ -1,12 +1,12 @@
 """What readers have in their own accounts, and requests that work on it."""
 
-from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
 import pyotp
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.account.models import SavedAddress
@@ -18,7 +18,7 @@ from app.users.account_models import AccountLink, EmailChange, LinkPurpose
 from app.users.models import TokenFamily, User
 from app.users.oauth.models import ConnectedIdentity
 from app.users.tokens import start_family
-from app.users.two_step.codes import encrypt_secret
+from app.users.two_step.codes import encrypt_secret, sign_enrolment
 from app.users.two_step.models import TwoStep
 from app.users.two_step.pending import start
 from tests.access.examples import Example
@@ -66,12 +66,30 @@ async def own_things(
     }
 
 
-async def begin_two_steps(session: AsyncSession, user_ids: Iterable[int]) -> None:
-    """Let accounts have begun to set up a second step."""
-    session.add_all(
-        TwoStep(user_id=user_id, encrypted_secret=_secret_of(user_id)) for user_id in user_ids
+async def _without_password(session: AsyncSession, user_id: int) -> dict[str, str]:
+    """Let the account have none, as who came by a provider."""
+    await session.execute(update(User).where(User.id == user_id).values(password_hash=None))
+    return {}
+
+
+async def _with_two_steps(session: AsyncSession, user_id: int) -> dict[str, str]:
+    """Let the account have a second step."""
+    session.add(
+        TwoStep(
+            user_id=user_id, encrypted_secret=_secret_of(user_id), confirmed_at=datetime.now(UTC)
+        )
     )
-    await session.flush()
+    return {}
+
+
+async def _half_set_up(session: AsyncSession, user_id: int) -> dict[str, str]:
+    """Let the account have begun to set up a second step a moment ago."""
+    encrypted = _secret_of(user_id)
+    session.add(TwoStep(user_id=user_id, encrypted_secret=encrypted))
+    token = sign_enrolment(
+        encrypted, user_id=user_id, now=datetime.now(UTC), settings=get_settings()
+    )
+    return {"enrolment_token": token}
 
 
 def account_examples(ids: Mapping[str, Any], password: str, now: datetime) -> dict[str, Example]:
@@ -85,6 +103,8 @@ def account_examples(ids: Mapping[str, Any], password: str, now: datetime) -> di
     verify = {"token": str(LinkPurpose.VERIFY_EMAIL)}
     confirm = {"token": str(LinkPurpose.CONFIRM_OLD_EMAIL)}
     proof = {"sign_in_token": ids["half_way"], "totp_code": code}
+    owner = {"current_password": password}
+    first_code = {"totp_code": code, "enrolment_token": "of each their own"}
     half_way = {HALF_WAY.name(get_settings()): ids["half_way"]}
     page = "/account"
     return {
@@ -102,7 +122,7 @@ def account_examples(ids: Mapping[str, Any], password: str, now: datetime) -> di
         f"POST {account}/addresses": Example(json=address),
         f"PUT {account}/addresses/{{address_id}}": Example(json=address),
         f"DELETE {account}/addresses/{{address_id}}": Example(),
-        f"POST {account}/deletion/link": Example(status=409),  # all have a password
+        f"POST {account}/deletion/link": Example(prepare=_without_password),
         f"POST {account}/deletion": Example(json={"password": password}),
         # providers, of which the tests' shop offers none
         f"GET {auth}/google": Example(status=501),
@@ -110,24 +130,32 @@ def account_examples(ids: Mapping[str, Any], password: str, now: datetime) -> di
         f"POST {auth}/google/token": Example(status=501, json={"id_token": "x"}),
         f"GET {auth}/github": Example(status=501),
         f"GET {auth}/github/callback": Example(status=501),
-        f"POST {auth}/identities/{{provider}}": Example(status=501),
-        f"DELETE {auth}/identities/{{provider}}": Example(),
+        f"POST {auth}/identities/{{provider}}": Example(status=501, json=owner),
+        f"POST {auth}/identities/{{provider}}/disconnect": Example(json=owner),
         "GET /sign-in/{provider}": Example(status=501, signed_in_status=303),
         "GET /sign-in/{provider}/callback": Example(status=501),
-        f"POST {page}/connected/{{provider}}": Example(status=501, form={}),
-        f"POST {page}/connected/{{provider}}/disconnect": Example(status=303, form={}),
-        # two steps; who has only begun to set the second up has none to change
-        f"POST {auth}/two-step": Example(),
-        f"POST {auth}/two-step/confirm": Example(json={"totp_code": code}),
-        f"POST {auth}/two-step/recovery-codes": Example(status=409, json={"totp_code": code}),
-        f"POST {auth}/two-step/disable": Example(status=409, json={"totp_code": code}),
+        f"POST {page}/connected/{{provider}}": Example(status=501, form=owner),
+        f"POST {page}/connected/{{provider}}/disconnect": Example(status=303, form=owner),
+        f"POST {auth}/two-step": Example(json=owner),
+        f"POST {auth}/two-step/confirm": Example(json=first_code, prepare=_half_set_up),
+        f"POST {auth}/two-step/recovery-codes": Example(
+            json=owner | {"totp_code": code}, prepare=_with_two_steps
+        ),
+        f"POST {auth}/two-step/disable": Example(
+            json=owner | {"totp_code": code}, prepare=_with_two_steps
+        ),
         f"POST {auth}/two-step/sign-in": Example(json=proof),
         "GET /sign-in/two-step": Example(cookies=half_way, signed_in_status=303),
         "POST /sign-in/two-step": Example(status=303, form={"code": code}, cookies=half_way),
-        f"POST {page}/two-step": Example(status=303, form={}),
-        f"POST {page}/two-step/set-up": Example(form={"code": code}),
-        f"POST {page}/two-step/recovery-codes": Example(status=409, form={"code": code}),
-        f"POST {page}/two-step/disable": Example(status=409, form={"code": code}),
+        f"POST {page}/two-step": Example(form=owner),
+        f"GET {page}/two-step/set-up": Example(status=303),
+        f"POST {page}/two-step/set-up": Example(form={"code": code}, prepare=_half_set_up),
+        f"POST {page}/two-step/recovery-codes": Example(
+            form=owner | {"code": code}, prepare=_with_two_steps
+        ),
+        f"POST {page}/two-step/disable": Example(
+            status=303, form=owner | {"code": code}, prepare=_with_two_steps
+        ),
         # pages
         "POST /forgotten-password": Example(form={"email": "reader@example.com"}),
         "POST /reset-password": Example(form=reset),
@@ -145,7 +173,7 @@ def account_examples(ids: Mapping[str, Any], password: str, now: datetime) -> di
         f"POST {page}/addresses/{{address_id}}/remove": Example(status=303, form={}, missing=303),
         f"GET {page}/delete": Example(query="?token=x"),  # without one, who is signed in
         f"POST {page}/delete": Example(form={"password": password}),
-        f"POST {page}/delete/link": Example(status=409, form={}),
+        f"POST {page}/delete/link": Example(form={}, prepare=_without_password),
     }
 
 

@@ -1,7 +1,13 @@
 """What an example of a request is."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+Prepare = Callable[[AsyncSession, int], Awaitable[dict[str, str]]]
+"""Takes the account's id."""
 
 
 @dataclass(frozen=True)
@@ -10,6 +16,9 @@ class Example:
 
     ``ids`` are other values of the path than the usual ones. ``missing`` is the status for who
     does not own what the path names. ``cookies`` are those that a browser brings besides.
+
+    ``prepare`` brings the account of who is let in into the state that the request is for, and
+    returns what its body has besides.
     """
 
     status: int | None = None
@@ -22,3 +31,4 @@ class Example:
     signed_in_status: int | None = None
     missing: int = 404
     cookies: dict[str, str] = field(default_factory=dict)
+    prepare: Prepare | None = None

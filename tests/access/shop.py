@@ -48,7 +48,7 @@ from app.users.models import User
 from app.users.sessions import start_session
 from app.users.tokens import start_family
 from app.wishlist.models import WishlistItem
-from tests.access.accounts import account_examples, begin_two_steps, own_things
+from tests.access.accounts import account_examples, own_things
 from tests.access.examples import Example
 from tests.access.routes import Endpoint
 from tests.books.pictures import encoded
@@ -68,9 +68,6 @@ HALF_IN = "half-way in"
 STAFF: Mapping[str, Right] = {f"staff: {right}": right for right in Right}
 ROLES = (ANONYMOUS, READER, OTHER, *STAFF, ADMIN, DEACTIVATED, EXPIRED)
 """Who comes. ``READER`` owns what paths name; ``EXPIRED`` is the reader, a day too late."""
-
-ENROLLING = (READER, OTHER, *STAFF, ADMIN)
-"""Who has begun to set up a second step."""
 
 
 @dataclass
@@ -122,7 +119,7 @@ class Shop:
 
     @asynccontextmanager
     async def asked(
-        self, endpoint: Endpoint, role: str, *, json: Any = None
+        self, endpoint: Endpoint, role: str, *, json: Any = None, is_prepared: bool = False
     ) -> AsyncIterator[Response]:
         """Send a request; all that it does is undone after the block."""
         example = self.example(endpoint)
@@ -145,14 +142,19 @@ class Shop:
                     await session.commit()
 
             app.dependency_overrides[get_db] = use_session
-            form = example.form
+            body, form = json if json is not None else example.json, example.form
+            account = self.visitors[role].account
+            if is_prepared and example.prepare is not None and account is not None:
+                besides = await example.prepare(session, account.id)
+                await session.commit()
+                body, form = body and body | besides, form and form | besides
             if form is not None:
                 form = {csrf.FIELD: _form_token()} | form
             response = await self.client.request(
                 endpoint.method,
                 self.address(endpoint),
                 headers=self.headers(endpoint, role),
-                json=json if json is not None else example.json,
+                json=body,
                 data=form,
                 content=example.content,
                 files=example.files,
@@ -187,7 +189,6 @@ async def open_shop(engine: AsyncEngine, media: Path) -> AsyncIterator[Shop]:
         ids |= await own_things(
             session, _account(visitors, READER), _account(visitors, HALF_IN), now
         )
-        await begin_two_steps(session, [_account(visitors, role).id for role in ENROLLING])
         await session.commit()
     app.dependency_overrides[request_time] = lambda: now
     app.dependency_overrides[get_storage] = lambda: FolderStorage(media)
@@ -224,6 +225,7 @@ async def _accounts(session: AsyncSession, now: datetime) -> dict[str, Visitor]:
     }
     for account in accounts.values():
         account.password_hash = password_hash
+        account.email_verified_at = now
     session.add_all(accounts.values())
     await session.flush()  # tokens need the ids
     visitors = {ANONYMOUS: Visitor()}

@@ -123,7 +123,7 @@ async def test_every_endpoint_answers_everybody_as_it_says(
 async def ask(shop: Shop, endpoint: Endpoint, role: str, wanted: str) -> list[str]:
     """Ask as somebody; return what is not as it should be."""
     example = shop.example(endpoint)
-    async with shop.asked(endpoint, role) as response:
+    async with shop.asked(endpoint, role, is_prepared=wanted == YES) as response:
         status, code = response.status_code, None
         if response.headers.get("content-type") == "application/json" and status >= 400:
             code = response.json().get("code")

@@ -12,13 +12,15 @@ from httpx import AsyncClient, Response
 from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.core.clock import request_time
+from app.core.clock import request_time, utc_now
 from app.core.config import TwoStepRule, get_settings
 from app.core.security import Role
 from app.integrations.oauth.factory import make_providers
 from app.main import app
+from app.users.limits import LIMITS, Purpose, spend
 from app.users.models import User, UserSession
 from app.users.oauth.models import ConnectedIdentity
+from app.users.passwords import FRESH
 from app.users.two_step import codes, pending
 from tests.storefront.test_pages import PASSWORD, Browser
 from tests.users.conftest import Clock
@@ -132,9 +134,16 @@ async def test_a_refusal_is_shown_on_the_form(
     assert await count(db_session, User) == 0
 
 
+async def sign_up(browser: Browser, session: AsyncSession, email: str = "ada@example.com") -> None:
+    """Sign up and in as somebody whose address is proved."""
+    await browser.sign_up(email=email)
+    await session.execute(update(User).values(email_verified_at=utc_now()))
+    await session.commit()
+
+
 async def connect(browser: Browser, provider: Provider, name: str) -> Response:
     await browser.go("/account/connected")
-    page = await browser.send(f"/account/connected/{name}")
+    page = await browser.send(f"/account/connected/{name}", current_password=PASSWORD)
     assert page.status_code == 200, page.text
     (address,) = re.findall(r'http-equiv="refresh" content="0; url=([^"]+)"', page.text)
     assert f'<a href="{address}">Go on</a>' in page.text
@@ -144,7 +153,7 @@ async def connect(browser: Browser, provider: Provider, name: str) -> Response:
 async def test_connecting_and_disconnecting(
     browser: Browser, db_session: AsyncSession, provider: Provider
 ) -> None:
-    await browser.sign_up(email="ada@example.com")
+    await sign_up(browser, db_session, email="ada@example.com")
     response = await connect(browser, provider, "google")
     assert (response.status_code, response.headers["Location"]) == (303, "/account/connected")
     page = await browser.go("/account/connected")
@@ -153,12 +162,23 @@ async def test_connecting_and_disconnecting(
     identity = (await db_session.scalars(select(ConnectedIdentity))).one()
     assert (identity.provider, identity.subject) == ("google", "1001")
 
+    wrong = await browser.send("/account/connected/google/disconnect", current_password="wrong")
+    assert wrong.status_code == 403
+    assert field_error(wrong.text) == "This is not your present password."
+    assert "wrong" not in re.findall(r'value="([^"]*)"', wrong.text)
+    missing = await browser.send("/account/connected/google/disconnect")
+    assert field_error(missing.text) == "Please enter your present password."
+    password_hash = (await db_session.scalars(select(User.password_hash))).one()
     await db_session.execute(update(User).values(password_hash=None))
     refused = await browser.send("/account/connected/google/disconnect")
     assert refused.status_code == 409
     assert "This is the only way into your account." in refused.text
-    await db_session.execute(update(User).values(password_hash="one"))
-    response = await browser.send("/account/connected/google/disconnect")
+    await db_session.execute(update(UserSession).values(created_at=utc_now() - FRESH))
+    stale = await browser.send("/account/connected/google/disconnect")
+    assert stale.status_code == 403
+    assert "You signed in some time ago." in stale.text
+    await db_session.execute(update(User).values(password_hash=password_hash))
+    response = await browser.send("/account/connected/google/disconnect", current_password=PASSWORD)
     assert response.status_code == 303
     assert await count(db_session, ConnectedIdentity) == 0
 
@@ -170,18 +190,24 @@ async def test_what_cannot_be_connected_is_said(
     browser: Browser, db_session: AsyncSession, provider: Provider
 ) -> None:
     await browser.sign_up(email="someone@example.com")
-    response = await connect(browser, provider, "github")
+    page = await browser.go("/account/connected")
+    assert "Please confirm your address first" in page.text
+    assert "formaction" not in page.text
+    response = await browser.send("/account/connected/github", current_password=PASSWORD)
     assert response.status_code == 409
     assert "Please confirm the e-mail address of your account first." in response.text
     assert await count(db_session, ConnectedIdentity) == 0
+    assert provider.asked == []
+    await browser.follow(await browser.send("/account/verification"))
+    assert "a link is on its way" in browser.page
 
 
 async def test_an_identity_is_connected_with_nobody_else_than_who_set_out(
     browser: Browser, db_session: AsyncSession, provider: Provider
 ) -> None:
-    await browser.sign_up(email="ada@example.com")
+    await sign_up(browser, db_session, email="ada@example.com")
     await browser.go("/account/connected")
-    page = await browser.send("/account/connected/google")
+    page = await browser.send("/account/connected/google", current_password=PASSWORD)
     (address,) = re.findall(r'<a href="([^"]+)">Go on</a>', page.text)
     await browser.go("/")
     await browser.send("/sign-out")
@@ -190,13 +216,20 @@ async def test_an_identity_is_connected_with_nobody_else_than_who_set_out(
     assert await count(db_session, ConnectedIdentity) == 0
 
 
-async def test_connecting_takes_the_shops_own_form(browser: Browser, provider: Provider) -> None:
-    await browser.sign_up(email="ada@example.com")
+async def test_connecting_takes_the_shops_own_form(
+    browser: Browser, db_session: AsyncSession, provider: Provider
+) -> None:
+    await sign_up(browser, db_session, email="ada@example.com")
     await browser.go("/account/connected")
     for headers in ({"Sec-Fetch-Site": "cross-site"}, {}):
         response = await browser.client.post("/account/connected/google", headers=headers)
         assert response.status_code == 403
     assert provider.asked == []
+
+
+def field_error(page: str) -> str:
+    (found,) = re.findall(r'<p class="error" id="current_password-help">([^<]*)</p>', page)
+    return unescape(str(found))
 
 
 def shown_codes(page: str) -> list[str]:
@@ -215,7 +248,7 @@ class App:
 
 async def turn_on(browser: Browser, clock: Clock) -> tuple[App, list[str]]:
     await browser.go("/account/two-step")
-    await browser.follow(await browser.send("/account/two-step"))
+    await browser.send("/account/two-step", current_password=PASSWORD)
     authenticator = App(clock)
     (authenticator.secret,) = re.findall(r'<code class="secret">([A-Z2-7]+)</code>', browser.page)
     assert "data:image/svg+xml,%3Csvg" in browser.page
@@ -237,16 +270,15 @@ async def sign_in(browser: Browser) -> Response:
 async def test_a_reader_turns_two_step_sign_in_on_uses_it_and_turns_it_off(
     browser: Browser, db_session: AsyncSession, clock: Clock
 ) -> None:
-    await browser.sign_up()
+    await sign_up(browser, db_session)
     before = browser.client.cookies["session"]
     authenticator, recovery = await turn_on(browser, clock)
     assert browser.client.cookies["session"] != before, "a new id at elevation"
     assert await count(db_session, UserSession) == 1
     page = await browser.go("/account/two-step")
     assert "10 of your recovery codes are left" in page.text
-    for address in ("/account/two-step", "/account/two-step/set-up"):
-        again = await (browser.send if address == "/account/two-step" else browser.go)(address)
-        assert again.headers["Location"] == "/account/two-step"
+    again = await browser.send("/account/two-step", current_password=PASSWORD)
+    assert (again.status_code, "is on already" in again.text) == (409, True)
 
     await browser.go("/")
     await browser.send("/sign-out")
@@ -269,17 +301,23 @@ async def test_a_reader_turns_two_step_sign_in_on_uses_it_and_turns_it_off(
 
     await browser.go("/account/two-step")
     assert (await browser.send("/account/two-step/recovery-codes", code="1")).status_code == 422
-    refused = await browser.send("/account/two-step/recovery-codes", code=recovery[0] + "x")
+    known = {"current_password": PASSWORD}
+    renew = "/account/two-step/recovery-codes"
+    refused = await browser.send(renew, code=recovery[0] + "x", **known)
     assert refused.status_code == 401
+    refused = await browser.send(renew, code=recovery[0], current_password="wrong")
+    assert (refused.status_code, field_error(refused.text)[:12]) == (403, "This is not ")
     await browser.go("/account/two-step")
-    page = await browser.send("/account/two-step/recovery-codes", code=authenticator.code())
+    page = await browser.send(renew, code=authenticator.code(), **known)
     fresh = shown_codes(page.text)
     assert len(set(fresh) - set(recovery)) == 10
 
     await browser.go("/account/two-step")
-    assert (await browser.send("/account/two-step/disable", code="1")).status_code == 422
-    assert (await browser.send("/account/two-step/disable", code=recovery[1])).status_code == 401
-    assert (await browser.send("/account/two-step/disable", code=fresh[0])).status_code == 303
+    disable = "/account/two-step/disable"
+    assert (await browser.send(disable, code="1", **known)).status_code == 422
+    assert (await browser.send(disable, code=fresh[0])).status_code == 403
+    assert (await browser.send(disable, code=recovery[1], **known)).status_code == 401
+    assert (await browser.send(disable, code=fresh[0], **known)).status_code == 303
     assert "Set it up" in (await browser.go("/account/two-step")).text
     assert (await browser.go("/account/two-step/set-up")).headers["Location"] == "/account/two-step"
 
@@ -287,7 +325,7 @@ async def test_a_reader_turns_two_step_sign_in_on_uses_it_and_turns_it_off(
 async def test_signing_in_again_ends_the_session_that_was(
     browser: Browser, db_session: AsyncSession
 ) -> None:
-    await browser.sign_up()
+    await sign_up(browser, db_session)
     before = browser.client.cookies["session"]
     await browser.go("/")
     response = await browser.send("/sign-in", email="ada@example.com", password=PASSWORD)
@@ -297,12 +335,14 @@ async def test_signing_in_again_ends_the_session_that_was(
 
 
 async def test_a_wrong_first_code_turns_nothing_on_and_keeps_the_secret(
-    browser: Browser, clock: Clock
+    browser: Browser, db_session: AsyncSession, clock: Clock
 ) -> None:
     del clock
-    await browser.sign_up()
+    await sign_up(browser, db_session)
     await browser.go("/account/two-step")
-    await browser.follow(await browser.send("/account/two-step"))
+    refused = await browser.send("/account/two-step", current_password="wrong")
+    assert (refused.status_code, field_error(refused.text)[:12]) == (403, "This is not ")
+    await browser.send("/account/two-step", current_password=PASSWORD)
     secret = re.findall(r'<code class="secret">([A-Z2-7]+)</code>', browser.page)
     for typed, status in (("abcdef", 401), ("1", 422)):
         page = await browser.send("/account/two-step/set-up", code=typed)
@@ -311,11 +351,33 @@ async def test_a_wrong_first_code_turns_nothing_on_and_keeps_the_secret(
     assert "Set it up" in (await browser.go("/account/two-step")).text
 
 
+async def test_too_many_codes_are_asked_to_wait_in_words_and_in_the_head(
+    browser: Browser, db_session: AsyncSession, clock: Clock
+) -> None:
+    await sign_up(browser, db_session)
+    authenticator, _ = await turn_on(browser, clock)
+    for _ in range(LIMITS[Purpose.SECOND_FACTOR].account.attempts):
+        await spend(
+            db_session, purpose=Purpose.SECOND_FACTOR, email="ada@example.com", now=clock.now
+        )
+    clock.forward(timedelta(milliseconds=500))
+    await browser.go("/account/two-step")
+    proof = {"current_password": PASSWORD, "code": authenticator.code()}
+    answers = [await browser.send("/account/two-step/disable", **proof)]
+    await browser.go("/")
+    await browser.send("/sign-out")
+    await browser.follow(await sign_in(browser))
+    answers.append(await browser.send("/sign-in/two-step", code=authenticator.code()))
+    for answer in answers:
+        assert (answer.status_code, answer.headers["Retry-After"]) == (429, "900")
+        assert "Too many codes were tried." in answer.text
+
+
 async def test_the_second_step_needs_the_first(
     browser: Browser, db_session: AsyncSession, clock: Clock
 ) -> None:
     assert (await browser.go("/sign-in/two-step")).headers["Location"] == "/sign-in"
-    await browser.sign_up()
+    await sign_up(browser, db_session)
     authenticator, _ = await turn_on(browser, clock)
     await browser.go("/")
     await browser.send("/sign-out")
@@ -350,7 +412,7 @@ async def test_who_continues_with_a_provider_is_asked_as_well(
 async def test_staff_are_led_to_set_it_up_and_can_do_nothing_else(
     browser: Browser, db_session: AsyncSession, clock: Clock
 ) -> None:
-    await browser.sign_up()
+    await sign_up(browser, db_session)
     await db_session.execute(update(User).values(role=Role.ADMIN))
     await db_session.commit()
     assert (await browser.go("/orders")).status_code == 200

@@ -20,7 +20,7 @@ from app.core import security
 from app.core.clock import request_time
 from app.main import app
 from app.users.models import AttemptCount, User
-from app.users.oauth.models import OAuthTrip
+from app.users.oauth.models import OAuthTrip, UsedIdentityToken
 
 PARALLEL = 32
 
@@ -80,6 +80,7 @@ async def connections(test_engine: AsyncEngine) -> AsyncIterator[async_sessionma
         await session.execute(delete(AttemptCount))
         await session.execute(text("DELETE FROM procrastinate_jobs"))
         await session.execute(delete(OAuthTrip))
+        await session.execute(delete(UsedIdentityToken))
     await engine.dispose()
 
 

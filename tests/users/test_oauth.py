@@ -26,18 +26,24 @@ from app.integrations.oauth.factory import make_providers
 from app.integrations.oauth.google import REFETCH_SECONDS
 from app.main import app
 from app.users.callers import DEVICE
+from app.users.links import MAIL_NOTICE
 from app.users.models import TokenFamily, User
 from app.users.oauth.models import ConnectedIdentity, OAuthTrip
+from app.users.oauth.service import forget_expired_tokens
 from app.users.oauth.trips import LIFETIME, NOT_GRANTED, UNAVAILABLE, forget_expired_trips
+from app.users.passwords import FRESH
+from app.users.tokens import start_family
 from app.users.two_step.codes import encrypt_secret, new_secret
 from app.users.two_step.models import TwoStep
 from tests.factories import bearer, make_user
 from tests.users.conftest import Clock, connections_in_use
 from tests.users.provider import CLIENT_SECRET, Provider, serving
+from tests.users.readers import OTHER_PASSWORD, PASSWORD, make_reader, queued
 
 FAILED = (401, "AUTH_OAUTH_FAILED")
 INVALID = (401, "AUTH_GOOGLE_INVALID_TOKEN")
 NAMES = ("google", "github")
+ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 TOKEN_PATHS = {"/token", "/login/oauth/access_token"}
 
 
@@ -122,6 +128,7 @@ async def test_a_stranger_gets_an_account_and_the_three_tokens(
     claims = decode_access_token(pair["access_token"], now=clock.now, settings=get_settings())
     assert claims.user_id == user.id
     assert not (await db_session.scalars(select(OAuthTrip))).all()
+    assert await told(db_session) == [], "there is nobody yet who could wonder"
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -407,6 +414,58 @@ async def test_a_token_of_googles_signs_a_program_in(
     assert DEVICE.name(get_settings()) in answer.cookies
 
 
+async def test_a_token_of_googles_works_once_however_it_is_spelled(
+    client: AsyncClient, db_session: AsyncSession, provider: Provider, clock: Clock
+) -> None:
+    clock.now = datetime.now(UTC)
+    path = "/api/v1/auth/google/token"
+    token = provider.id_token()
+    last = ALPHABET[ALPHABET.index(token[-1]) ^ 1]  # 256 bytes leave four bits that nobody reads
+    assert (await client.post(path, json={"id_token": token})).status_code == 200
+    for again in (token, token[:-1] + last):
+        assert code(await client.post(path, json={"id_token": again})) == INVALID
+    assert await counts(db_session) == (1, 1, 1)
+    assert (await client.post(path, json={"id_token": provider.id_token("x")})).status_code == 200
+    clock.forward(timedelta(minutes=61))
+    assert code(await client.post(path, json={"id_token": token})) == INVALID, "by its age"
+    assert await forget_expired_tokens(db_session, now=clock.now, limit=10) == 2
+
+
+async def test_of_many_who_send_one_token_at_once_one_is_let_in(
+    real_client: AsyncClient,
+    connections: async_sessionmaker[AsyncSession],
+    provider: Provider,
+) -> None:
+    path = "/api/v1/auth/google/token"
+    await real_client.post(path, json={"id_token": "x"})  # keys are known
+    token = {"id_token": provider.id_token()}
+    answers = await asyncio.gather(*(real_client.post(path, json=token) for _ in range(8)))
+    assert sorted(answer.status_code for answer in answers) == [200] + [401] * 7
+    async with connections() as session:
+        assert await counts(session) == (1, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("audience", "party", "is_known"),
+    [
+        ("shop-client", "phone-app", True),
+        ("phone-app", "phone-app", True),
+        ("shop-client", "another-client", False),
+        ("another-client", "phone-app", False),
+    ],
+)
+async def test_programs_may_have_client_ids_of_their_own(
+    client: AsyncClient, provider: Provider, audience: str, party: str, is_known: object
+) -> None:
+    settings = provider.settings(google_client_ids_of_programs="tablet-app, phone-app")
+    app.state.oauth = make_providers(settings)
+    provider.claims = changed(aud=audience, azp=party)
+    token = {"id_token": provider.id_token()}
+    answer = await client.post("/api/v1/auth/google/token", json=token)
+    assert answer.status_code == (200 if is_known else 401)
+    assert code(await round_trip(client, provider)) == FAILED, "the pages have one"
+
+
 async def test_googles_new_keys_are_fetched_but_not_for_every_made_up_name(
     client: AsyncClient, db_session: AsyncSession, provider: Provider
 ) -> None:
@@ -482,6 +541,8 @@ async def test_an_account_whose_address_was_proved_is_joined(
     assert response.status_code == 200
     identity = (await db_session.scalars(select(ConnectedIdentity))).one()
     assert identity.user_id == user.id
+    spelled = {"google": "Google", "github": "GitHub"}[name]
+    assert await told(db_session) == [("ada@example.com", "identity_connected", spelled)]
     provider.subject = "1002"
     response = await round_trip(client, provider, name)
     assert code(response) == (409, "AUTH_IDENTITY_CONFLICT")
@@ -516,7 +577,7 @@ async def test_providers_that_are_not_configured(
         *[await client.get(f"/api/v1/auth/{name}") for name in NAMES],
         *[await client.get(f"/api/v1/auth/{name}/callback") for name in NAMES],
         await client.post("/api/v1/auth/google/token", json={"id_token": "x"}),
-        await client.post("/api/v1/auth/identities/github", headers=bearer(user)),
+        await set_out(client, bearer(user), "github"),
     ]
     assert {code(answer) for answer in answers} == {(501, "AUTH_OAUTH_NOT_CONFIGURED")}
 
@@ -604,9 +665,10 @@ async def test_no_connection_is_held_on_the_way_out_either(
 ) -> None:
     async with connections() as session:
         user = await make_user(session)
+        await verify(session, user)
+        headers = await signed_in(session, user)
     provider.delay = 0.3
-    path = "/api/v1/auth/identities/google"
-    going = asyncio.create_task(real_client.post(path, headers=bearer(user)))
+    going = asyncio.create_task(set_out(real_client, headers, "google"))
     async with asyncio.timeout(5):
         while not provider.asked:  # noqa: ASYNC110 (another thread's list)
             await asyncio.sleep(0.01)
@@ -620,9 +682,9 @@ async def test_the_first_two_visits_at_once_open_one_account(
     provider: Provider,
 ) -> None:
     await real_client.post("/api/v1/auth/google/token", json={"id_token": "x"})  # keys are known
-    token = {"id_token": provider.id_token()}
     path = "/api/v1/auth/google/token"
-    answers = await asyncio.gather(*(real_client.post(path, json=token) for _ in range(8)))
+    tokens = [{"id_token": provider.id_token(nonce=str(number))} for number in range(8)]
+    answers = await asyncio.gather(*(real_client.post(path, json=token) for token in tokens))
     assert [answer.status_code for answer in answers] == [200] * 8
     async with connections() as session:
         assert await counts(session) == (1, 1, 8)
@@ -651,13 +713,39 @@ async def test_of_many_who_end_one_trip_at_once_one_does(
         assert await counts(session) == (1, 1, 1)
 
 
+async def signed_in(session: AsyncSession, user: User) -> dict[str, str]:
+    """Return the header of a program that has just been signed in."""
+    pair = await start_family(
+        session, user_id=user.id, role=user.role, now=datetime.now(UTC), settings=get_settings()
+    )
+    await session.commit()
+    return {"Authorization": f"Bearer {pair.access_token}"}
+
+
+async def set_out(client: AsyncClient, headers: dict[str, str], name: str) -> Response:
+    return await client.post(f"/api/v1/auth/identities/{name}", json={}, headers=headers)
+
+
 async def connect(
-    client: AsyncClient, provider: Provider, user: User, name: str = "github"
+    client: AsyncClient, provider: Provider, headers: dict[str, str], name: str = "github"
 ) -> Response:
-    answer = await client.post(f"/api/v1/auth/identities/{name}", headers=bearer(user))
-    assert answer.status_code == 200, answer.text
+    answer = await set_out(client, headers, name)
+    if answer.status_code != 200:
+        return answer
     query = sent(answer.json()["authorization_url"])
     return await come_back(client, await agree(provider, query, name), name)
+
+
+async def disconnect(client: AsyncClient, headers: dict[str, str], name: str) -> Response:
+    path = f"/api/v1/auth/identities/{name}/disconnect"
+    return await client.post(path, json={}, headers=headers)
+
+
+async def told(session: AsyncSession) -> list[tuple[str, str, str]]:
+    return [
+        (job["recipient"], job["notice"], job["about"])
+        for job in await queued(session, MAIL_NOTICE.name)
+    ]
 
 
 async def test_connecting_and_disconnecting(
@@ -665,28 +753,59 @@ async def test_connecting_and_disconnecting(
 ) -> None:
     user = await make_user(db_session, email="someone@example.com")
     await verify(db_session, user)
+    headers = await signed_in(db_session, user)
 
-    answer = await connect(client, provider, user)
+    answer = await connect(client, provider, headers)
     assert answer.status_code == 200, answer.text
     assert answer.json()["provider"] == "github"
-    assert (await connect(client, provider, user)).status_code == 200
-    listed = await client.get("/api/v1/auth/identities", headers=bearer(user))
+    assert (await connect(client, provider, headers)).status_code == 200
+    listed = await client.get("/api/v1/auth/identities", headers=headers)
     assert [(item["provider"], item["email"]) for item in listed.json()["identities"]] == [
         ("github", "ada@example.com")
     ]
-    assert await counts(db_session) == (1, 1, 0)
+    assert await counts(db_session) == (1, 1, 1)
+    assert await told(db_session) == [("someone@example.com", "identity_connected", "GitHub")]
 
-    path = "/api/v1/auth/identities"
-    last = await client.delete(f"{path}/github", headers=bearer(user))
-    assert code(last) == (409, "AUTH_LAST_WAY_IN")
-    missing = await client.delete(f"{path}/google", headers=bearer(user))
+    assert code(await disconnect(client, headers, "github")) == (409, "AUTH_LAST_WAY_IN")
+    missing = await disconnect(client, headers, "google")
     assert code(missing) == (404, "AUTH_IDENTITY_NOT_FOUND")
-    assert await counts(db_session) == (1, 1, 0)
-    assert (await connect(client, provider, user, "google")).status_code == 200
-    assert (await client.delete(f"{path}/github", headers=bearer(user))).status_code == 204
-    await db_session.execute(update(User).values(password_hash="one"))
-    assert (await client.delete(f"{path}/google", headers=bearer(user))).status_code == 204
-    assert await counts(db_session) == (1, 0, 0)
+    assert await counts(db_session) == (1, 1, 1)
+    assert (await connect(client, provider, headers, "google")).status_code == 200
+    assert (await disconnect(client, headers, "github")).status_code == 204
+    assert await counts(db_session) == (1, 1, 1)
+    assert (await told(db_session))[1:] == [
+        ("someone@example.com", "identity_connected", "Google"),
+        ("someone@example.com", "identity_disconnected", "GitHub"),
+    ]
+
+
+async def test_connecting_and_disconnecting_take_the_password_or_a_sign_in_of_a_moment_ago(
+    client: AsyncClient, db_session: AsyncSession, provider: Provider
+) -> None:
+    user = await make_reader(db_session)
+    await verify(db_session, user)
+    headers = await signed_in(db_session, user)
+    path = "/api/v1/auth/identities/github"
+    for body, refusal in (({}, "REQUIRED"), ({"current_password": OTHER_PASSWORD}, "WRONG")):
+        answer = await client.post(path, json=body, headers=headers)
+        assert code(answer) == (403, f"ACCOUNT_PASSWORD_{refusal}")
+    proof = {"current_password": PASSWORD}
+    answer = await client.post(path, json=proof, headers=headers)
+    query = sent(answer.json()["authorization_url"])
+    back = await agree(provider, query, "github")
+    assert (await come_back(client, back, "github")).status_code == 200
+    assert code(await disconnect(client, headers, "github")) == (403, "ACCOUNT_PASSWORD_REQUIRED")
+    answer = await client.post(f"{path}/disconnect", json=proof, headers=headers)
+    assert answer.status_code == 204
+    assert await counts(db_session) == (1, 0, 1)
+
+    await db_session.execute(update(User).values(password_hash=None))
+    await db_session.execute(update(TokenFamily).values(created_at=datetime.now(UTC) - FRESH))
+    await db_session.commit()
+    stale = (403, "AUTH_SIGN_IN_STALE")
+    assert code(await set_out(client, headers, "github")) == stale
+    assert code(await set_out(client, bearer(user), "github")) == stale
+    assert not (await db_session.scalars(select(OAuthTrip))).all()
 
 
 async def test_an_identity_opens_one_account_and_an_account_has_one_of_each_provider(
@@ -695,37 +814,43 @@ async def test_an_identity_opens_one_account_and_an_account_has_one_of_each_prov
     first, second = await make_user(db_session), await make_user(db_session)
     for user in (first, second):
         await verify(db_session, user)
-    assert (await connect(client, provider, first)).status_code == 200
+    firsts, seconds = [await signed_in(db_session, user) for user in (first, second)]
+    assert (await connect(client, provider, firsts)).status_code == 200
     conflict = (409, "AUTH_IDENTITY_CONFLICT")
-    assert code(await connect(client, provider, second)) == conflict
+    assert code(await connect(client, provider, seconds)) == conflict
     provider.subject = "1002"
-    assert code(await connect(client, provider, first)) == conflict
-    assert await counts(db_session) == (2, 1, 0)
+    assert code(await connect(client, provider, firsts)) == conflict
+    assert await counts(db_session) == (2, 1, 2)
+    assert len(await told(db_session)) == 1
 
 
-async def test_an_unproved_account_gets_no_foreign_identity(
+async def test_an_unproved_account_gets_no_identity(
     client: AsyncClient, db_session: AsyncSession, provider: Provider
 ) -> None:
     """Else the attacker's identity would still open it after its owner has taken it over."""
     user = await make_user(db_session, email="victim@example.com")
-    assert code(await connect(client, provider, user)) == (409, "AUTH_EMAIL_UNVERIFIED")
-    provider.email, provider.email_verified = "victim@example.com", False
-    assert code(await connect(client, provider, user)) == (409, "AUTH_EMAIL_UNVERIFIED")
-    assert await counts(db_session) == (1, 0, 0)
-    provider.email_verified = True
-    assert (await connect(client, provider, user)).status_code == 200
-    assert (await db_session.scalars(select(User.email_verified_at))).one() is not None
+    headers = await signed_in(db_session, user)
+    unproved = (409, "AUTH_EMAIL_UNVERIFIED")
+    assert code(await connect(client, provider, headers)) == unproved
+    assert provider.asked == []
+    await verify(db_session, user)
+    answer = await set_out(client, headers, "github")
+    back = await agree(provider, sent(answer.json()["authorization_url"]), "github")
+    await db_session.execute(update(User).values(email_verified_at=None))
+    assert code(await come_back(client, back, "github")) == unproved
+    assert await counts(db_session) == (1, 0, 1)
 
 
 async def test_nothing_is_connected_with_an_account_that_was_closed_meanwhile(
     client: AsyncClient, db_session: AsyncSession, provider: Provider
 ) -> None:
     user = await make_user(db_session, email="ada@example.com")
-    answer = await client.post("/api/v1/auth/identities/google", headers=bearer(user))
+    await verify(db_session, user)
+    answer = await set_out(client, await signed_in(db_session, user), "google")
     back = await agree(provider, sent(answer.json()["authorization_url"]))
     await db_session.execute(update(User).values(is_active=False))
     assert code(await come_back(client, back)) == (403, "AUTH_ACCOUNT_DEACTIVATED")
-    assert await counts(db_session) == (1, 0, 0)
+    assert await counts(db_session) == (1, 0, 1)
 
 
 @pytest.mark.parametrize("name", NAMES)

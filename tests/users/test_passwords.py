@@ -67,6 +67,25 @@ async def count(session: AsyncSession, model: type) -> int:
     return (await session.scalars(select(func.count()).select_from(model))).one()
 
 
+async def test_no_new_password_is_made_of_the_address(
+    client: AsyncClient, db_session: AsyncSession
+) -> None:
+    guessable = (422, "ACCOUNT_PASSWORD_GUESSABLE", "password")
+    user = await make_reader(db_session, "ada.lovelace@example.com")
+    await passwords.send_reset_link(db_session, email=user.email, now=datetime.now(UTC))
+    await db_session.commit()
+    token = await newest_token(db_session, LinkPurpose.RESET_PASSWORD)
+    body = {"current_password": PASSWORD, "password": "Ada.Lovelace1815"}
+    for answer in (
+        await reset(client, token, "ada.lovelace@example.com"),
+        *[await client.put(CHANGE, json=body, headers=bearer(user)) for _ in range(11)],
+    ):
+        told = answer.json()
+        assert (answer.status_code, told["code"], told["field"]) == guessable
+    assert (await fresh(db_session, user)).password_hash == known_hash()
+    assert (await reset(client, token)).status_code == 204, "the link is still good"
+
+
 async def test_known_and_unknown_addresses_get_the_same_bytes_for_the_same_work(
     test_engine: AsyncEngine, client: AsyncClient, db_session: AsyncSession
 ) -> None:

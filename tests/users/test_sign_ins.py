@@ -13,6 +13,7 @@ from app.core.security import decode_access_token, hash_token
 from app.users.account_schemas import SignInKind
 from app.users.errors import SessionNotFoundError
 from app.users.models import TokenFamily, UserSession
+from app.users.service import authenticate
 from app.users.sessions import (
     SEEN_EVERY,
     end_sign_in,
@@ -85,7 +86,9 @@ async def test_browsers_and_programs_are_listed_with_when_and_whence(
         db_session, user_id=user.id, role=user.role, now=NOW, settings=get_settings(), whence=whence
     )
 
-    found = await list_sign_ins(db_session, user_id=user.id, now=NOW, token=tokens[0])
+    here = await find_principal(db_session, token=tokens[0], now=NOW)
+    assert here is not None
+    found = await list_sign_ins(db_session, user_id=user.id, now=NOW, current=here.sign_in_id)
     assert [
         (row.kind, row.program, row.network, row.is_current, row.last_seen_at) for row in found
     ] == [
@@ -95,8 +98,10 @@ async def test_browsers_and_programs_are_listed_with_when_and_whence(
     ]
 
     await refresh(db_session, refresh_token=pair.refresh_token, now=NOW, settings=get_settings())
-    families = await list_sign_ins(db_session, user_id=user.id, now=NOW)
+    asking = await authenticate(db_session, token=pair.access_token, now=NOW)
+    families = await list_sign_ins(db_session, user_id=user.id, now=NOW, current=asking.sign_in_id)
     assert [row.kind for row in families].count(SignInKind.PROGRAM) == 1
+    assert [row.kind for row in families if row.is_current] == [SignInKind.PROGRAM]
 
 
 async def test_that_a_session_was_seen_is_written_now_and_then(db_session: AsyncSession) -> None:
@@ -171,9 +176,13 @@ async def test_over_http_an_ended_sign_in_ends_its_access_token_too(client: Asyn
 
     listed = (await client.get(SESSIONS, headers=here)).json()
     assert len(listed) == 3
-    assert {(row["kind"], row["program"], row["network"], row["is_current"]) for row in listed} == {
-        ("program", "Firefox on Linux", "127.0.0.0/24", False)
+    assert {(row["kind"], row["program"], row["network"]) for row in listed} == {
+        ("program", "Firefox on Linux", "127.0.0.0/24")
     }
+    claims = decode_access_token(
+        pairs[0]["access_token"], now=datetime.now(UTC), settings=get_settings()
+    )
+    assert [row["id"] for row in listed if row["is_current"]] == [str(claims.family_id)]
 
     gone = await client.delete(f"{SESSIONS}/{uuid4()}", headers=here)
     assert (gone.status_code, gone.json()["code"]) == (404, "ACCOUNT_SESSION_NOT_FOUND")

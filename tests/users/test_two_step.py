@@ -14,17 +14,26 @@ from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from app.core.config import TwoStepRule, get_settings
-from app.core.security import Role, hash_token
+from app.core.security import Role, encode_access_token, hash_token
+from app.users import limits
 from app.users.jobs import encrypt_two_step_secrets_anew
-from app.users.models import TokenFamily, User
-from app.users.service import reset_password
+from app.users.limits import LIMITS, Client, Purpose
+from app.users.links import MAIL_NOTICE
+from app.users.models import AttemptCount, TokenFamily, User
+from app.users.passwords import FRESH
+from app.users.service import reset_password, to_principal
 from app.users.two_step import codes, pending, service
-from app.users.two_step.errors import SecondFactorInvalidError, SignInExpiredError
+from app.users.two_step.errors import (
+    SecondFactorInvalidError,
+    SignInExpiredError,
+    TooManyCodesError,
+)
 from app.users.two_step.models import PendingSignIn, RecoveryCode, TwoStep
 from app.users.two_step.schemas import SecondFactor
 from tests.factories import make_user
 from tests.servers import run_command
 from tests.users.conftest import Clock
+from tests.users.readers import queued
 
 ACCOUNT = {"email": "ada@example.com", "password": "correct horse"}
 REQUIRED = (401, "AUTH_SECOND_FACTOR_REQUIRED")
@@ -63,11 +72,20 @@ class Reader:
         address = f"/api/v1/auth/two-step{path}"
         return await self.client.post(address, json=body, headers=self.headers)
 
-    async def turn_on(self) -> Response:
-        answer = await self.post("")
+    async def owner_posts(self, path: str, **body: Any) -> Response:
+        """Send the password as well."""
+        return await self.post(path, current_password=ACCOUNT["password"], **body)
+
+    async def begin(self) -> str:
+        """Begin to set it up; return the token for the first code."""
+        answer = await self.owner_posts("")
         assert answer.status_code == 201, answer.text
         self.secret = answer.json()["secret"]
-        confirmed = await self.post("/confirm", totp_code=self.code())
+        return str(answer.json()["enrolment_token"])
+
+    async def turn_on(self) -> Response:
+        token = await self.begin()
+        confirmed = await self.post("/confirm", enrolment_token=token, totp_code=self.code())
         assert confirmed.status_code == 200, confirmed.text
         self.recovery_codes = confirmed.json()["recovery_codes"]
         self.go_on_with(confirmed)
@@ -81,8 +99,11 @@ class Reader:
         return await self.client.post("/api/v1/auth/login", json={**ACCOUNT, **factor})
 
 
-async def register(client: AsyncClient, clock: Clock) -> Reader:
+async def register(client: AsyncClient, clock: Clock, session: AsyncSession) -> Reader:
+    """Return a reader whose address is proved."""
     answer = await client.post("/api/v1/auth/register", json=ACCOUNT)
+    await session.execute(update(User).values(email_verified_at=clock.now))
+    await session.commit()
     return Reader(client, clock, answer.json()["access_token"])
 
 
@@ -98,12 +119,13 @@ async def count(session: AsyncSession, model: type) -> int:
     return (await session.scalars(select(func.count()).select_from(model))).one()
 
 
-async def test_setting_it_up(client: AsyncClient, clock: Clock) -> None:
-    reader = await register(client, clock)
-    begun = await reader.post("")
+async def test_setting_it_up(client: AsyncClient, db_session: AsyncSession, clock: Clock) -> None:
+    reader = await register(client, clock, db_session)
+    begun = await reader.owner_posts("")
     assert begun.status_code == 201
     enrolment = begun.json()
-    assert set(enrolment) == {"secret", "uri", "qr_svg"}
+    assert set(enrolment) == {"secret", "uri", "qr_svg", "enrolment_token"}
+    token = enrolment["enrolment_token"]
     assert re.fullmatch(r"[A-Z2-7]{32}", enrolment["secret"])
     assert pyotp.parse_uri(enrolment["uri"]).secret == enrolment["secret"]
     assert enrolment["uri"].startswith("otpauth://totp/Bookstore:ada%40example.com?")
@@ -111,11 +133,12 @@ async def test_setting_it_up(client: AsyncClient, clock: Clock) -> None:
     assert (await reader.log_in()).status_code == 200, "nothing is asked before it is confirmed"
 
     reader.secret = enrolment["secret"]
-    refused = await reader.post("/confirm", totp_code=wrong(reader.secret, clock.now))
+    guess = wrong(reader.secret, clock.now)
+    refused = await reader.post("/confirm", enrolment_token=token, totp_code=guess)
     assert code(refused) == INVALID
     assert (await reader.log_in()).status_code == 200
 
-    confirmed = await reader.post("/confirm", totp_code=reader.code())
+    confirmed = await reader.post("/confirm", enrolment_token=token, totp_code=reader.code())
     assert confirmed.status_code == 200
     assert set(confirmed.json()) == {
         "recovery_codes",
@@ -132,14 +155,15 @@ async def test_setting_it_up(client: AsyncClient, clock: Clock) -> None:
     state = await client.get("/api/v1/auth/two-step", headers=reader.headers)
     assert state.json()["is_on"] is True
     assert state.json()["recovery_codes_left"] == 10
-    assert code(await reader.post("")) == (409, "AUTH_TWO_STEP_ON")
-    assert code(await reader.post("/confirm", totp_code="000000")) == (409, "AUTH_TWO_STEP_ON")
+    assert code(await reader.owner_posts("")) == (409, "AUTH_TWO_STEP_ON")
+    again = await reader.post("/confirm", enrolment_token=token, totp_code="000000")
+    assert code(again) == (409, "AUTH_TWO_STEP_ON")
 
 
 async def test_nothing_is_stored_in_clear(
     client: AsyncClient, db_session: AsyncSession, clock: Clock
 ) -> None:
-    reader = await register(client, clock)
+    reader = await register(client, clock, db_session)
     await reader.turn_on()
     row = (await db_session.scalars(select(TwoStep))).one()
     assert reader.secret not in row.encrypted_secret
@@ -193,7 +217,7 @@ async def test_a_renewed_secret_of_the_shop_takes_over_what_the_former_one_encry
 async def test_turning_it_on_ends_all_other_sign_ins(
     client: AsyncClient, db_session: AsyncSession, clock: Clock
 ) -> None:
-    reader = await register(client, clock)
+    reader = await register(client, clock, db_session)
     other = (await reader.log_in()).json()["refresh_token"]
     pair = (await reader.turn_on()).json()
     answer = await client.post("/api/v1/auth/refresh", json={"refresh_token": other})
@@ -208,7 +232,7 @@ async def test_turning_it_on_ends_all_other_sign_ins(
 async def test_signing_in_takes_a_code(
     client: AsyncClient, db_session: AsyncSession, clock: Clock
 ) -> None:
-    reader = await register(client, clock)
+    reader = await register(client, clock, db_session)
     await reader.turn_on()
     families = await count(db_session, TokenFamily)
 
@@ -238,9 +262,9 @@ async def test_what_is_no_code(client: AsyncClient, clock: Clock, value: str) ->
 
 
 async def test_a_code_works_once_and_none_before_it_afterwards(
-    client: AsyncClient, clock: Clock
+    client: AsyncClient, db_session: AsyncSession, clock: Clock
 ) -> None:
-    reader = await register(client, clock)
+    reader = await register(client, clock, db_session)
     await reader.turn_on()
     before, now = reader.code(-1), reader.code()
     assert code(await reader.log_in(totp_code=before)) == INVALID, "it confirmed the setting up"
@@ -253,9 +277,9 @@ async def test_a_code_works_once_and_none_before_it_afterwards(
 
 @pytest.mark.parametrize(("steps", "works"), [(-2, False), (-1, True), (1, True), (2, False)])
 async def test_clocks_may_differ_by_one_step(
-    client: AsyncClient, clock: Clock, steps: int, works: object
+    client: AsyncClient, db_session: AsyncSession, clock: Clock, steps: int, works: object
 ) -> None:
-    reader = await register(client, clock)
+    reader = await register(client, clock, db_session)
     await reader.turn_on()
     clock.forward(STEP * 10)
     answer = await reader.log_in(totp_code=reader.code(steps))
@@ -265,7 +289,7 @@ async def test_clocks_may_differ_by_one_step(
 async def test_a_recovery_code_works_once_however_it_is_typed(
     client: AsyncClient, db_session: AsyncSession, clock: Clock
 ) -> None:
-    reader = await register(client, clock)
+    reader = await register(client, clock, db_session)
     await reader.turn_on()
     first = reader.recovery_codes[0]
     typed = f" {first.replace('-', ' ').upper()} "
@@ -275,12 +299,12 @@ async def test_a_recovery_code_works_once_however_it_is_typed(
 
 
 async def test_wrong_codes_are_limited_by_account_and_recovery_codes_are_not(
-    client: AsyncClient, clock: Clock
+    client: AsyncClient, db_session: AsyncSession, clock: Clock
 ) -> None:
-    reader = await register(client, clock)
+    reader = await register(client, clock, db_session)
     await reader.turn_on()
     guess = wrong(reader.secret, clock.now)
-    for _ in range(service.MAX_TRIES):
+    for _ in range(LIMITS[Purpose.SECOND_FACTOR].account.attempts):
         assert code(await reader.log_in(totp_code=guess)) == INVALID
     right = await reader.log_in(totp_code=reader.code())
     assert code(right) == LIMIT
@@ -293,22 +317,84 @@ async def test_wrong_codes_are_limited_by_account_and_recovery_codes_are_not(
     assert (await reader.log_in(totp_code=reader.code())).status_code == 200
 
 
-async def test_a_right_code_forgets_the_wrong_ones(client: AsyncClient, clock: Clock) -> None:
-    reader = await register(client, clock)
+async def test_codes_are_counted_over_any_quarter_of_an_hour(
+    client: AsyncClient, db_session: AsyncSession, clock: Clock
+) -> None:
+    """Nine late in one window and nine early in the next are too many; what was right is none."""
+    reader = await register(client, clock, db_session)
     await reader.turn_on()
-    for _ in range(2):
-        for _ in range(service.MAX_TRIES - 1):
-            guess = wrong(reader.secret, clock.now)
-            assert code(await reader.log_in(totp_code=guess)) == INVALID
-        assert (await reader.log_in(totp_code=reader.code())).status_code == 200
-        clock.forward(STEP)
+    for _ in range(9):
+        assert code(await reader.log_in(totp_code=wrong(reader.secret, clock.now))) == INVALID
+        clock.forward(timedelta(minutes=1))
+    assert (await reader.log_in(totp_code=reader.code())).status_code == 200
+    clock.forward(timedelta(minutes=5))
+    assert code(await reader.log_in(totp_code=wrong(reader.secret, clock.now))) == INVALID
+    refused = await reader.log_in(totp_code=reader.code())
+    assert code(refused) == LIMIT
+    assert refused.headers["Retry-After"] == "60"
+    clock.forward(timedelta(seconds=30.5))
+    refused = await reader.log_in(totp_code=reader.code())
+    assert refused.headers["Retry-After"] == "30", "rounded up: earlier it would be refused again"
+    clock.forward(timedelta(seconds=30))
+    assert (await reader.log_in(totp_code=reader.code())).status_code == 200
 
 
-async def test_new_recovery_codes(client: AsyncClient, clock: Clock) -> None:
-    reader = await register(client, clock)
+@pytest.mark.parametrize("kind", ["totp_code", "recovery_code"])
+async def test_codes_are_counted_by_the_address_that_they_come_from(
+    client: AsyncClient, db_session: AsyncSession, clock: Clock, kind: str
+) -> None:
+    reader = await register(client, clock, db_session)
     await reader.turn_on()
-    assert code(await reader.post("/recovery-codes", totp_code="000000")) == INVALID
-    answer = await reader.post("/recovery-codes", totp_code=reader.code())
+    here, there = Client(address="203.0.113.7"), Client(address="203.0.113.8")
+    for number in range(LIMITS[Purpose.SECOND_FACTOR].address.attempts):
+        await limits.spend(
+            db_session,
+            purpose=Purpose.SECOND_FACTOR,
+            email=f"{number}@example.com",
+            address=here.address,
+            now=clock.now,
+        )
+    user = to_principal((await db_session.scalars(select(User))).one())
+
+    async def prove(client: Client) -> None:
+        given: dict[str, str | None] = {"totp_code": None, "recovery_code": None}
+        given[kind] = reader.code() if kind == "totp_code" else reader.recovery_codes[0]
+        await service.prove(
+            db_session, user=user, **given, client=client, now=clock.now, settings=get_settings()
+        )
+
+    with pytest.raises(TooManyCodesError) as refusal:
+        await prove(here)
+    assert refusal.value.headers == {"Retry-After": "900"}
+    subjects = select(func.count()).select_from(AttemptCount)
+    of_codes = subjects.where(AttemptCount.purpose == Purpose.SECOND_FACTOR)
+    assert (await db_session.scalars(of_codes)).one() == 101, "nothing is counted of the account"
+    await prove(there)
+
+
+async def test_a_right_password_uses_up_no_attempt_whatever_becomes_of_the_code(
+    client: AsyncClient, db_session: AsyncSession, clock: Clock
+) -> None:
+    reader = await register(client, clock, db_session)
+    await reader.turn_on()
+    for answer in (
+        await reader.log_in(),
+        await reader.log_in(totp_code=wrong(reader.secret, clock.now)),
+        await reader.log_in(recovery_code="aaaa-aaaa-aaaa-aaaa"),
+        await reader.log_in(totp_code=reader.code()),
+    ):
+        assert answer.status_code in {200, 401}
+    statement = select(AttemptCount.moments).where(AttemptCount.purpose == Purpose.SIGN_IN)
+    assert set(map(tuple, (await db_session.scalars(statement)).all())) == {()}
+
+
+async def test_new_recovery_codes(
+    client: AsyncClient, db_session: AsyncSession, clock: Clock
+) -> None:
+    reader = await register(client, clock, db_session)
+    await reader.turn_on()
+    assert code(await reader.owner_posts("/recovery-codes", totp_code="000000")) == INVALID
+    answer = await reader.owner_posts("/recovery-codes", totp_code=reader.code())
     assert answer.status_code == 200
     fresh = answer.json()["recovery_codes"]
     assert len(set(fresh) - set(reader.recovery_codes)) == 10
@@ -319,16 +405,18 @@ async def test_new_recovery_codes(client: AsyncClient, clock: Clock) -> None:
 async def test_turning_it_off_takes_a_code(
     client: AsyncClient, db_session: AsyncSession, clock: Clock
 ) -> None:
-    reader = await register(client, clock)
-    assert code(await reader.post("/disable", totp_code="000000")) == (409, "AUTH_TWO_STEP_OFF")
-    assert code(await reader.post("/confirm", totp_code="000000")) == (409, "AUTH_TWO_STEP_OFF")
+    reader = await register(client, clock, db_session)
+    off = (409, "AUTH_TWO_STEP_OFF")
+    assert code(await reader.owner_posts("/disable", totp_code="000000")) == off
+    first = await reader.post("/confirm", enrolment_token="x", totp_code="000000")
+    assert code(first) == off
     await reader.turn_on()
     for body in ({}, {"totp_code": "000000", "recovery_code": "x"}):
-        assert code(await reader.post("/disable", **body)) == (422, "VALIDATION_ERROR")
+        assert code(await reader.owner_posts("/disable", **body)) == (422, "VALIDATION_ERROR")
     guess = wrong(reader.secret, clock.now)
-    assert code(await reader.post("/disable", totp_code=guess)) == INVALID
+    assert code(await reader.owner_posts("/disable", totp_code=guess)) == INVALID
     assert await count(db_session, TwoStep) == 1
-    answer = await reader.post("/disable", recovery_code=reader.recovery_codes[0])
+    answer = await reader.owner_posts("/disable", recovery_code=reader.recovery_codes[0])
     assert answer.status_code == 204
     assert (await count(db_session, TwoStep), await count(db_session, RecoveryCode)) == (0, 0)
     assert (await reader.log_in()).status_code == 200
@@ -342,10 +430,112 @@ async def test_only_the_account_itself_sets_it_up(client: AsyncClient) -> None:
         assert code(answer) == (401, "AUTH_TOKEN_INVALID")
 
 
+async def test_whoever_sits_at_a_sign_in_is_asked_for_the_password_anew(
+    client: AsyncClient, db_session: AsyncSession, clock: Clock
+) -> None:
+    reader = await register(client, clock, db_session)
+    await reader.turn_on()
+    factor = {"recovery_code": reader.recovery_codes[0]}
+    for path, proof in (("", {}), ("/recovery-codes", factor), ("/disable", factor)):
+        missing = await reader.post(path, **proof)
+        assert code(missing) == (403, "ACCOUNT_PASSWORD_REQUIRED"), path
+        assert missing.json()["field"] == "current_password"
+        refused = await reader.post(path, **proof, current_password="another")
+        assert code(refused) == (403, "ACCOUNT_PASSWORD_WRONG"), path
+    assert await count(db_session, RecoveryCode) == 10
+    for _ in range(7):
+        await reader.post("/disable", **factor, current_password="another")
+    refused = await reader.owner_posts("/disable", **factor)
+    assert code(refused) == (429, "AUTH_TOO_MANY_ATTEMPTS")
+    clock.forward(timedelta(minutes=15))
+    refreshed = await reader.log_in(recovery_code=reader.recovery_codes[1])
+    reader.go_on_with(refreshed)
+    assert (await reader.owner_posts("/disable", **factor)).status_code == 204
+
+
+async def test_an_account_without_a_password_needs_a_sign_in_of_a_moment_ago(
+    client: AsyncClient, db_session: AsyncSession, clock: Clock
+) -> None:
+    reader = await register(client, clock, db_session)
+    await db_session.execute(update(User).values(password_hash=None))
+    await db_session.commit()
+    clock.forward(FRESH)
+    assert code(await reader.post("")) == (403, "AUTH_SIGN_IN_STALE")
+    assert await count(db_session, TwoStep) == 0
+    clock.forward(-timedelta(seconds=1))
+    assert (await reader.post("")).status_code == 201
+    user = (await db_session.scalars(select(User))).one()
+    token = encode_access_token(
+        user_id=user.id, role=user.role, now=clock.now, settings=get_settings()
+    )
+    reader.headers = {"Authorization": f"Bearer {token}"}
+    assert code(await reader.post("")) == (403, "AUTH_SIGN_IN_STALE"), "of no sign-in at all"
+
+
+async def test_who_has_not_proved_the_address_keeps_its_owner_out_by_nothing(
+    client: AsyncClient, db_session: AsyncSession, clock: Clock
+) -> None:
+    reader = await register(client, clock, db_session)
+    await db_session.execute(update(User).values(email_verified_at=None))
+    await db_session.commit()
+    assert code(await reader.owner_posts("")) == (409, "AUTH_EMAIL_UNVERIFIED")
+    assert await count(db_session, TwoStep) == 0
+
+
+async def test_the_first_code_comes_from_who_has_begun_and_soon(
+    client: AsyncClient, db_session: AsyncSession, clock: Clock
+) -> None:
+    """Else who finds a browser signed in could finish what its reader has left half done."""
+    late = (403, "AUTH_TWO_STEP_LATE")
+    reader = await register(client, clock, db_session)
+    before = await reader.begin()
+    token = await reader.begin()
+    for other in ("x", before):
+        refused = await reader.post("/confirm", enrolment_token=other, totp_code=reader.code())
+        assert code(refused) == late
+    clock.forward(codes.ENROLMENT_LIFETIME)
+    body = {"enrolment_token": token, "totp_code": reader.code()}
+    assert code(await reader.post("/confirm", **body)) == late
+    clock.forward(-timedelta(seconds=1))
+    body["totp_code"] = reader.code()
+    assert (await reader.post("/confirm", **body)).status_code == 200
+
+
+async def test_its_owner_is_told_of_every_change(
+    client: AsyncClient, db_session: AsyncSession, clock: Clock
+) -> None:
+    async def told() -> list[str]:
+        return [
+            job["notice"]
+            for job in await queued(db_session, MAIL_NOTICE.name)
+            if job["recipient"] == ACCOUNT["email"]
+        ]
+
+    reader = await register(client, clock, db_session)
+    await reader.turn_on()
+    assert await told() == ["two_step_on"]
+    await reader.owner_posts("/disable", totp_code="000000")
+    assert await told() == ["two_step_on"]
+    await reader.owner_posts("/recovery-codes", totp_code=reader.code())
+    await reader.log_in(recovery_code=reader.recovery_codes[0])  # no more
+    clock.forward(STEP)
+    fresh = await reader.owner_posts("/recovery-codes", totp_code=reader.code())
+    recovery = fresh.json()["recovery_codes"]
+    assert (await reader.log_in(recovery_code=recovery[0])).status_code == 200
+    clock.forward(STEP)
+    assert (await reader.owner_posts("/disable", totp_code=reader.code())).status_code == 204
+    assert await told() == [
+        "two_step_on",
+        *["recovery_codes_renewed"] * 2,
+        "recovery_code_used",
+        "two_step_off",
+    ]
+
+
 async def test_a_second_step_after_a_provider(
     client: AsyncClient, db_session: AsyncSession, clock: Clock
 ) -> None:
-    reader = await register(client, clock)
+    reader = await register(client, clock, db_session)
     await reader.turn_on()
     user_id = (await db_session.scalars(select(User.id))).one()
     token = await pending.start(db_session, user_id=user_id, now=clock.now)
@@ -374,7 +564,7 @@ async def half_way(reader: Reader, session: AsyncSession) -> tuple[str, SecondFa
 
 async def finish(session: AsyncSession, token: str, factor: SecondFactor, now: datetime) -> int:
     user = await pending.finish(
-        session, token=token, factor=factor, now=now, settings=get_settings()
+        session, token=token, factor=factor, client=Client(), now=now, settings=get_settings()
     )
     return user.id
 
@@ -382,7 +572,7 @@ async def finish(session: AsyncSession, token: str, factor: SecondFactor, now: d
 async def test_half_way_ends_after_five_wrong_codes(
     client: AsyncClient, db_session: AsyncSession, clock: Clock
 ) -> None:
-    reader = await register(client, clock)
+    reader = await register(client, clock, db_session)
     token, right = await half_way(reader, db_session)
     guess = SecondFactor(totp_code=wrong(reader.secret, clock.now))
     for _ in range(pending.TRIES):
@@ -396,7 +586,7 @@ async def test_half_way_ends_after_five_wrong_codes(
 async def test_half_way_ends_with_time(
     client: AsyncClient, db_session: AsyncSession, clock: Clock
 ) -> None:
-    reader = await register(client, clock)
+    reader = await register(client, clock, db_session)
     token, _ = await half_way(reader, db_session)
     late = clock.now + pending.LIFETIME
     factor = SecondFactor(totp_code=at(reader.secret, late))
@@ -409,7 +599,7 @@ async def test_half_way_ends_with_time(
 async def test_half_way_ends_with_another_password(
     client: AsyncClient, db_session: AsyncSession, clock: Clock
 ) -> None:
-    reader = await register(client, clock)
+    reader = await register(client, clock, db_session)
     token, right = await half_way(reader, db_session)
     assert await reset_password(db_session, email=ACCOUNT["email"], password_hash="another")
     with pytest.raises(SignInExpiredError):
@@ -419,7 +609,7 @@ async def test_half_way_ends_with_another_password(
 async def test_half_way_ends_with_the_account(
     client: AsyncClient, db_session: AsyncSession, clock: Clock
 ) -> None:
-    reader = await register(client, clock)
+    reader = await register(client, clock, db_session)
     token, right = await half_way(reader, db_session)
     await db_session.execute(update(User).values(is_active=False))
     await db_session.commit()
@@ -451,9 +641,10 @@ async def test_of_many_who_send_one_code_at_once_one_is_let_in(
             try:
                 await service.require(
                     session,
-                    user_id=user.id,
+                    user=to_principal(user),
                     totp_code=factor.get("totp_code"),
                     recovery_code=factor.get("recovery_code"),
+                    client=Client(),
                     now=clock.now,
                     settings=settings,
                 )
@@ -468,7 +659,7 @@ async def test_of_many_who_send_one_code_at_once_one_is_let_in(
 
 
 async def admin(client: AsyncClient, session: AsyncSession, clock: Clock) -> Reader:
-    reader = await register(client, clock)
+    reader = await register(client, clock, session)
     await session.execute(update(User).values(role=Role.ADMIN))
     await session.commit()
     return reader
@@ -483,6 +674,8 @@ async def test_staff_can_do_nothing_before_they_have_set_it_up(
         answer = await client.get(path, headers=reader.headers)
         assert code(answer) == (403, "AUTH_TWO_STEP_REQUIRED"), path
     assert code(await reader.post("/disable", totp_code="000000"))[0] == 403
+    asked = await client.post("/api/v1/account/verification", headers=reader.headers)
+    assert asked.status_code == 202, "without a proved address nothing can be set up"
     state = await client.get("/api/v1/auth/two-step", headers=reader.headers)
     assert state.json() == {"is_on": False, "confirmed_at": None, "recovery_codes_left": 0}
     await reader.turn_on()
@@ -491,8 +684,10 @@ async def test_staff_can_do_nothing_before_they_have_set_it_up(
 
 
 @pytest.mark.usefixtures("required")
-async def test_readers_need_not(client: AsyncClient, clock: Clock) -> None:
-    reader = await register(client, clock)
+async def test_readers_need_not(
+    client: AsyncClient, db_session: AsyncSession, clock: Clock
+) -> None:
+    reader = await register(client, clock, db_session)
     assert (await client.get("/api/v1/cart", headers=reader.headers)).status_code == 200
 
 
@@ -510,6 +705,8 @@ async def test_the_shop_turns_it_off_for_who_has_lost_everything(
     assert "signs in without a second step now" in output
     async with live_sessions() as session:
         assert await count(session, TwoStep) == 0
+        (told,) = await queued(session, MAIL_NOTICE.name)
+        assert (told["notice"], told["recipient"]) == ("two_step_off", "ada@example.com")
         for address in ("ada@example.com", "nobody@example.com", "no address"):
             assert await service.remove(session, email=address) is None
     output = await run_command(*command, database_url=live_database, status=1)

@@ -39,6 +39,7 @@ def make_providers(settings: Settings) -> Providers:
                 verify=ssl.create_default_context(),
             ),
             discovery_url=settings.google_discovery_url,
+            programs=settings.google_client_ids_of_programs,
         )
     if settings.github_client_id and settings.github_client_secret:
         github = GithubProvider(

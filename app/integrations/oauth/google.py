@@ -1,8 +1,9 @@
 """Google, by OpenID Connect: who somebody is stands in a token that Google has signed."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from authlib.oidc.core import CodeIDToken
@@ -62,8 +63,10 @@ class GoogleProvider:
 
     name = ProviderName.GOOGLE
 
-    def __init__(self, client: Client, *, discovery_url: str) -> None:
+    def __init__(self, client: Client, *, discovery_url: str, programs: Sequence[str] = ()) -> None:
+        """``programs`` are further client ids of the shop's, such as those of its apps."""
         self._client = client
+        self._programs = (client.client_id, *programs)
         self._discovery_url = discovery_url
         self._known: Known | None = None
 
@@ -94,7 +97,7 @@ class GoogleProvider:
         """Prove a token: signature, issuer, audience, authorized party, times and nonce.
 
         Without a nonce of ours none is looked at: a program that talks to Google itself has one of
-        its own.
+        its own. It may have a client id of its own too, if the settings name that.
 
         Raises:
             ProviderRefusedError: it is not Google's, not for this shop, not of now, not of this
@@ -105,25 +108,32 @@ class GoogleProvider:
         known = await self._discover(key_id=key_id)
         moment = int((now or utc_now()).timestamp())
         issuer = known.metadata.issuer
+        audiences = [self._client.client_id] if nonce is not None else list(self._programs)
         with provider_errors():
             decoded = jwt.decode(id_token, known.keys, algorithms=ALGORITHMS)
+            party = decoded.claims.get("azp")
             claims = CodeIDToken(
                 decoded.claims,
                 decoded.header,
                 options={
                     "iss": {"essential": True, "values": [issuer, issuer.removeprefix("https://")]},
-                    "aud": {"essential": True, "value": self._client.client_id},
+                    "aud": {"essential": True, "values": audiences},
                     "sub": {"essential": True},
                 },
-                params={"client_id": self._client.client_id, "nonce": nonce},
+                params={
+                    "client_id": party if party in audiences else self._client.client_id,
+                    "nonce": nonce,
+                },
             )
             claims.validate(now=moment, leeway=LEEWAY_SECONDS)
             subject, email = claims["sub"], claims.get("email")
+            until = datetime.fromtimestamp(claims["exp"] + LEEWAY_SECONDS, UTC)
         return Identity(
             provider=self.name,
             subject=subject,
             email=email if isinstance(email, str) else None,
             email_is_verified=claims.get("email_verified") is True,
+            vouched_until=until,
         )
 
     async def _discover(self, *, key_id: str | None = None) -> Known:

@@ -5,6 +5,7 @@ import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol, TypeVar
 
@@ -25,6 +26,11 @@ class ProviderName(StrEnum):
 
     GOOGLE = "google"
     GITHUB = "github"
+
+    @property
+    def spelled(self) -> str:
+        """How readers are told of it."""
+        return {ProviderName.GOOGLE: "Google", ProviderName.GITHUB: "GitHub"}[self]
 
 
 class ProviderError(Exception):
@@ -51,12 +57,16 @@ class Trip:
 
 @dataclass(frozen=True, kw_only=True)
 class Identity:
-    """Who somebody is at a provider, for good (``subject``), and the address known there now."""
+    """Who somebody is at a provider, for good (``subject``), and the address known there now.
+
+    ``vouched_until`` is when the token expires that says so, where it was one.
+    """
 
     provider: ProviderName
     subject: str
     email: str | None
     email_is_verified: bool
+    vouched_until: datetime | None = None
 
 
 class OAuthProvider(Protocol):

@@ -52,7 +52,8 @@ class OAuthAccountUnprovedError(AppError):
     code: ClassVar[str] = "AUTH_EMAIL_CONFLICT"
     detail = (
         "An account with this e-mail exists already, and its address was never confirmed. "
-        "Sign in with its password and connect it from your account, or set a new password first."
+        "Sign in with its password, confirm the address and connect it from your account, or set a "
+        "new password first."
     )
 
 
@@ -62,14 +63,6 @@ class IdentityConflictError(AppError):
     status: ClassVar[int] = 409
     code: ClassVar[str] = "AUTH_IDENTITY_CONFLICT"
     detail = "That is connected with another account, or this account with another one there."
-
-
-class AddressUnprovedError(AppError):
-    """A foreign identity must not outlive its owner's taking back of the address."""
-
-    status: ClassVar[int] = 409
-    code: ClassVar[str] = "AUTH_EMAIL_UNVERIFIED"
-    detail = "Please confirm the e-mail address of your account first."
 
 
 class IdentityNotFoundError(AppError):

@@ -38,3 +38,12 @@ class OAuthTrip(CreatedAt, Base):
         ForeignKey("users.id", ondelete="CASCADE"), index=True
     )
     expires_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class UsedIdentityToken(CreatedAt, Base):
+    """A token of Google's that signed a program in: it does not again, as long as it lives."""
+
+    __tablename__ = "used_identity_tokens"
+
+    token_hash: Mapped[bytes] = mapped_column(primary_key=True)
+    expires_at: Mapped[datetime] = mapped_column(index=True)

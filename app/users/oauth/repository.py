@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.integrations.oauth.provider import Identity, ProviderName
 from app.users.models import User
-from app.users.oauth.models import ConnectedIdentity, OAuthTrip
+from app.users.oauth.models import ConnectedIdentity, OAuthTrip, UsedIdentityToken
 
 
 class EndedTrip(NamedTuple):
@@ -76,6 +76,29 @@ async def delete_expired_trips(session: AsyncSession, *, now: datetime, limit: i
     )
     statement = delete(OAuthTrip).where(OAuthTrip.state_hash.in_(expired))
     return len((await session.scalars(statement.returning(OAuthTrip.next))).all())
+
+
+async def use_token(session: AsyncSession, *, token_hash: bytes, expires_at: datetime) -> bool:
+    """Note that a token was used; of many who use it at once, one does."""
+    statement = (
+        insert(UsedIdentityToken)
+        .values(token_hash=token_hash, expires_at=expires_at)
+        .on_conflict_do_nothing()
+        .returning(UsedIdentityToken.token_hash)
+    )
+    return (await session.scalars(statement)).one_or_none() is not None
+
+
+async def delete_expired_tokens(session: AsyncSession, *, now: datetime, limit: int) -> int:
+    """Forget tokens that nobody takes any more, up to a limit; return how many."""
+    expired = (
+        select(UsedIdentityToken.token_hash)
+        .where(UsedIdentityToken.expires_at <= now)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    statement = delete(UsedIdentityToken).where(UsedIdentityToken.token_hash.in_(expired))
+    return len((await session.scalars(statement.returning(UsedIdentityToken.token_hash))).all())
 
 
 async def lock_user(session: AsyncSession, *, user_id: int) -> User | None:

@@ -12,7 +12,7 @@ from app.core.deps import AppSettings, CurrentUser, DbSession
 from app.core.rights import of_its_owner, open_to_all
 from app.integrations.oauth.factory import Providers
 from app.integrations.oauth.provider import Identity, ProviderName
-from app.users.callers import Program, SigningIn
+from app.users.callers import TOO_MANY_ATTEMPTS, Program, SigningIn
 from app.users.oauth import service, trips
 from app.users.oauth.deps import (
     OAUTH,
@@ -22,7 +22,7 @@ from app.users.oauth.deps import (
     what_came_back,
 )
 from app.users.oauth.schemas import ConnectedRead, Departure, GoogleIdToken, IdentityRead
-from app.users.schemas import TokenPair
+from app.users.schemas import OwnerProof, TokenPair
 from app.users.two_step.pending import ask_for_second_step
 
 router = APIRouter(prefix="/auth", tags=["auth"])
@@ -40,6 +40,12 @@ CONFLICTS = {
     "description": (
         "AUTH_EMAIL_CONFLICT: the address has an account that never proved it; "
         "AUTH_IDENTITY_CONFLICT: connected with another account, or this one with another there"
+    )
+}
+NOT_THE_OWNER = {
+    "description": (
+        "ACCOUNT_PASSWORD_REQUIRED, ACCOUNT_PASSWORD_WRONG: the present password is asked for; "
+        "AUTH_SIGN_IN_STALE: the account has none, and its sign-in is older than ten minutes"
     )
 }
 CALLBACK_RESPONSES: dict[int | str, dict[str, Any]] = {
@@ -88,10 +94,11 @@ async def come_back_from_google(
 async def sign_in_with_google_token(
     providers: OfferedProviders, proof: GoogleIdToken, program: SigningIn
 ) -> TokenPair:
-    """Sign in with a token that the program got from Google for this shop's client id."""
+    """Sign in with a token that the program got from Google for this shop; each works once."""
     identity = await service.read_google_token(
         find_google(providers), id_token=proof.id_token, now=program.now
     )
+    await service.use_google_token(program.session, id_token=proof.id_token, identity=identity)
     return await _sign_in(program, identity)
 
 
@@ -129,21 +136,30 @@ async def list_identities(session: DbSession, user: CurrentUser) -> ConnectedRea
 @router.post(
     "/identities/{provider}",
     summary="Connect a provider with my account",
-    responses={401: {"description": "AUTH_OAUTH_FAILED"}, 501: NOT_CONFIGURED},
+    responses={
+        401: {"description": "AUTH_OAUTH_FAILED"},
+        403: NOT_THE_OWNER,
+        409: {"description": "AUTH_EMAIL_UNVERIFIED: the account's address is not proved"},
+        429: TOO_MANY_ATTEMPTS,
+        501: NOT_CONFIGURED,
+    },
 )
 async def connect_identity(
     response: Response,
     session: DbSession,
     user: CurrentUser,
     provider: ProviderName,
+    proof: OwnerProof,
     providers: OfferedProviders,
     now: Now,
     settings: AppSettings,
 ) -> Departure:
     """Get the address to send this very browser to; the callback connects who comes back."""
+    destination = find_provider(providers, provider)
+    await service.allow_connecting(session, user=user, password=proof.current_password, now=now)
     departure = await trips.depart(
         session,
-        find_provider(providers, provider),
+        destination,
         redirect_uri=_callback(provider, settings),
         now=now,
         settings=settings,
@@ -153,21 +169,25 @@ async def connect_identity(
     return Departure(authorization_url=departure.url)
 
 
-@router.delete(
-    "/identities/{provider}",
+@router.post(
+    "/identities/{provider}/disconnect",
     status_code=status.HTTP_204_NO_CONTENT,
     summary="Disconnect a provider from my account",
     responses={
+        403: NOT_THE_OWNER,
         404: {"description": "AUTH_IDENTITY_NOT_FOUND"},
         409: {"description": "AUTH_LAST_WAY_IN: there is no password and nothing else connected"},
+        429: TOO_MANY_ATTEMPTS,
     },
 )
 @of_its_owner()
 async def disconnect_identity(
-    session: DbSession, user: CurrentUser, provider: ProviderName
+    session: DbSession, user: CurrentUser, provider: ProviderName, proof: OwnerProof, now: Now
 ) -> None:
     """Let the account no longer be entered through the provider."""
-    await service.disconnect(session, user_id=user.id, provider=provider)
+    await service.disconnect(
+        session, user=user, password=proof.current_password, provider=provider, now=now
+    )
 
 
 async def _redirect(
@@ -200,9 +220,7 @@ async def _come_back(
     OAUTH.clear(program.response, settings)
     if arrival.user_id is None:
         return await _sign_in(program, arrival.identity)
-    return await service.connect(
-        session, user_id=arrival.user_id, identity=arrival.identity, now=program.now
-    )
+    return await service.connect(session, user_id=arrival.user_id, identity=arrival.identity)
 
 
 async def _sign_in(program: Program, identity: Identity) -> TokenPair:

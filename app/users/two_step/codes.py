@@ -6,11 +6,12 @@ import hmac
 import io
 import re
 import secrets
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 import pyotp
 import segno
 import structlog
+from itsdangerous import BadSignature
 from joserfc import jwe
 from joserfc.errors import JoseError
 from joserfc.jwk import OctKey
@@ -18,12 +19,16 @@ from pyotp.exceptions import OTPVerificationError
 
 from app.core.config import Settings
 from app.core.security import hash_token, key_id
+from app.core.signing import signer
 
 log = structlog.get_logger(__name__)
 
 STEP_SECONDS = 30
 STEPS_OF_GRACE = 1
 """By how many time steps the clocks of the device and of the shop may differ, either way."""
+
+ENROLMENT_LIFETIME = timedelta(minutes=10)
+"""How long somebody may take from seeing the secret to the first code."""
 
 RECOVERY_CODES = 10
 RECOVERY_CODE_BYTES = 10
@@ -62,6 +67,27 @@ def decrypt_secret(encrypted: str, *, user_id: int, settings: Settings) -> str |
         log.error("a two-step secret cannot be read: is SECRET_KEY another than it was?")
         return None
     return secret
+
+
+def sign_enrolment(
+    encrypted_secret: str, *, user_id: int, now: datetime, settings: Settings
+) -> str:
+    """Return what proves later that who sends the first code has begun to set this secret up."""
+    digest = hashlib.sha256(encrypted_secret.encode()).hexdigest()
+    begun = [user_id, digest, int(now.timestamp())]
+    return str(signer("two-step enrolment", settings).dumps(begun))
+
+
+def has_begun(
+    token: str, encrypted_secret: str, *, user_id: int, now: datetime, settings: Settings
+) -> bool:
+    """Tell whether that was of this account, this secret, and not too long ago."""
+    try:
+        owner, digest, moment = signer("two-step enrolment", settings).loads(token)
+    except BadSignature:
+        return False
+    is_this = (owner, digest) == (user_id, hashlib.sha256(encrypted_secret.encode()).hexdigest())
+    return is_this and now < datetime.fromtimestamp(moment, UTC) + ENROLMENT_LIFETIME
 
 
 def matching_step(secret: str, code: str, *, now: datetime) -> int | None:

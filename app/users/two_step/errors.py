@@ -53,6 +53,14 @@ class TwoStepIsOffError(AppError):
     detail = "Two-step sign-in is not set up."
 
 
+class EnrolmentLateError(AppError):
+    """Setting up was begun too long ago, or anew since, or by somebody else."""
+
+    status: ClassVar[int] = 403
+    code: ClassVar[str] = "AUTH_TWO_STEP_LATE"
+    detail = "That took too long. Please begin to set it up anew."
+
+
 class TwoStepRequiredError(AppError):
     """The shop asks a second step of its staff, and this account has none yet."""
 

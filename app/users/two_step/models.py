@@ -12,7 +12,7 @@ class TwoStep(CreatedAt, Base):
     """An account's second step; on once it was confirmed by a first code.
 
     ``last_step`` is the time step of the last code that was taken: neither it nor an earlier one
-    works again. ``tries`` counts the codes that were tried since ``tries_since``.
+    works again.
     """
 
     __tablename__ = "two_step"
@@ -23,8 +23,6 @@ class TwoStep(CreatedAt, Base):
     encrypted_secret: Mapped[str] = mapped_column(Text)
     confirmed_at: Mapped[datetime | None]
     last_step: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
-    tries: Mapped[int] = mapped_column(server_default=text("0"))
-    tries_since: Mapped[datetime | None]
 
 
 class RecoveryCode(CreatedAt, Base):

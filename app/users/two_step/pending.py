@@ -13,6 +13,7 @@ from app.core.deps import Principal
 from app.core.security import hash_token, new_opaque_token
 from app.db.session import end_transaction
 from app.users.errors import AccountDeactivatedError
+from app.users.limits import Client
 from app.users.service import to_principal
 from app.users.two_step import repository
 from app.users.two_step.codes import digest_password_hash
@@ -64,7 +65,13 @@ async def is_open(session: AsyncSession, *, token: str, now: datetime) -> bool:
 
 
 async def finish(
-    session: AsyncSession, *, token: str, factor: SecondFactor, now: datetime, settings: Settings
+    session: AsyncSession,
+    *,
+    token: str,
+    factor: SecondFactor,
+    client: Client,
+    now: datetime,
+    settings: Settings,
 ) -> Principal:
     """Prove the second step and return the account, which stays as it is in this transaction.
 
@@ -83,9 +90,18 @@ async def finish(
         raise SignInExpiredError
     if not user.is_active:
         raise AccountDeactivatedError
-    await prove(session, user_id=user.id, **factor.model_dump(), now=now, settings=settings)
+    principal = to_principal(user)
+    await prove(
+        session,
+        user=principal,
+        totp_code=factor.totp_code,
+        recovery_code=factor.recovery_code,
+        client=client,
+        now=now,
+        settings=settings,
+    )
     await repository.delete_pending(session, token_hash=token_hash)
-    return to_principal(user)
+    return principal
 
 
 async def forget_expired(session: AsyncSession, *, now: datetime, limit: int) -> int:

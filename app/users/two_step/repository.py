@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import case, delete, func, or_, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -42,7 +42,7 @@ async def keep_secret(session: AsyncSession, *, user_id: int, encrypted_secret: 
         .values(user_id=user_id, encrypted_secret=encrypted_secret)
         .on_conflict_do_update(
             index_elements=[TwoStep.user_id],
-            set_={"encrypted_secret": encrypted_secret, "tries": 0},
+            set_={"encrypted_secret": encrypted_secret},
             where=TwoStep.confirmed_at.is_(None),
         )
         .returning(TwoStep.user_id)
@@ -86,41 +86,15 @@ async def confirm(
             TwoStep.encrypted_secret == encrypted_secret,
             TwoStep.confirmed_at.is_(None),
         )
-        .values(confirmed_at=now, last_step=step, tries=0)
+        .values(confirmed_at=now, last_step=step)
         .returning(TwoStep.user_id)
         .execution_options(synchronize_session=False)
     )
     return (await session.scalars(statement)).one_or_none() is not None
 
 
-async def count_try(
-    session: AsyncSession, *, user_id: int, limit: int, since: datetime, now: datetime
-) -> str | None:
-    """Count one more code and return the encrypted secret to compare with.
-
-    ``None`` when so many were tried after ``since``, or the second step is off. Codes that are
-    tried at once wait for each other here.
-    """
-    is_over = or_(TwoStep.tries_since.is_(None), TwoStep.tries_since <= since)
-    statement = (
-        update(TwoStep)
-        .where(
-            TwoStep.user_id == user_id,
-            TwoStep.confirmed_at.is_not(None),
-            or_(is_over, TwoStep.tries < limit),
-        )
-        .values(
-            tries=case((is_over, 1), else_=TwoStep.tries + 1),
-            tries_since=case((is_over, now), else_=TwoStep.tries_since),
-        )
-        .returning(TwoStep.encrypted_secret)
-        .execution_options(synchronize_session=False)
-    )
-    return (await session.scalars(statement)).one_or_none()
-
-
 async def use_step(session: AsyncSession, *, user_id: int, step: int) -> bool:
-    """Take the code of a time step, unless it or a later one was taken; forget the tries."""
+    """Take the code of a time step, unless it or a later one was taken."""
     statement = (
         update(TwoStep)
         .where(
@@ -128,7 +102,7 @@ async def use_step(session: AsyncSession, *, user_id: int, step: int) -> bool:
             TwoStep.confirmed_at.is_not(None),
             TwoStep.last_step < step,
         )
-        .values(last_step=step, tries=0)
+        .values(last_step=step)
         .returning(TwoStep.user_id)
         .execution_options(synchronize_session=False)
     )

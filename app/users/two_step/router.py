@@ -5,14 +5,15 @@ from fastapi import APIRouter, status
 from app.core.clock import Now
 from app.core.deps import AppSettings, CurrentUser, DbSession
 from app.core.rights import open_to_all
-from app.users.callers import SigningIn
-from app.users.schemas import TokenPair
+from app.users.callers import TOO_MANY_ATTEMPTS, RequestClient, SigningIn
+from app.users.schemas import OwnerProof, TokenPair
 from app.users.two_step import pending, service
 from app.users.two_step.deps import EnrollingUser
 from app.users.two_step.schemas import (
     Confirmed,
     Enrolment,
     FirstCode,
+    OwnersFactor,
     PendingProof,
     RecoveryCodes,
     SecondFactor,
@@ -25,7 +26,18 @@ CODE_REFUSED = {
     "description": "AUTH_SECOND_FACTOR_INVALID: the code is wrong, too old, or was used"
 }
 CODE_LIMIT = {"description": "AUTH_SECOND_FACTOR_LIMIT: too many codes; see Retry-After"}
-IS_ON = {"description": "AUTH_TWO_STEP_ON: there is a second step already"}
+IS_ON = {
+    "description": (
+        "AUTH_TWO_STEP_ON: there is a second step already; AUTH_EMAIL_UNVERIFIED: the account's "
+        "address is not proved"
+    )
+}
+NOT_THE_OWNER = {
+    "description": (
+        "ACCOUNT_PASSWORD_REQUIRED, ACCOUNT_PASSWORD_WRONG: the present password is asked for; "
+        "AUTH_SIGN_IN_STALE: the account has none, and its sign-in is older than ten minutes"
+    )
+}
 IS_OFF = {"description": "AUTH_TWO_STEP_OFF: there is no second step"}
 
 
@@ -39,17 +51,25 @@ async def read_two_step(session: DbSession, user: EnrollingUser) -> TwoStepRead:
     "",
     status_code=status.HTTP_201_CREATED,
     summary="Begin to set up two-step sign-in",
-    responses={409: IS_ON},
+    responses={403: NOT_THE_OWNER, 409: IS_ON, 429: TOO_MANY_ATTEMPTS},
 )
-async def enrol(session: DbSession, user: EnrollingUser, settings: AppSettings) -> Enrolment:
+async def enrol(
+    session: DbSession, user: EnrollingUser, proof: OwnerProof, now: Now, settings: AppSettings
+) -> Enrolment:
     """Get a secret for an authenticator app. Nothing changes until a first code confirms it."""
-    return await service.enrol(session, user=user, settings=settings)
+    return await service.enrol(
+        session, user=user, password=proof.current_password, now=now, settings=settings
+    )
 
 
 @router.post(
     "/confirm",
     summary="Turn two-step sign-in on",
-    responses={401: CODE_REFUSED, 409: {"description": "AUTH_TWO_STEP_ON, AUTH_TWO_STEP_OFF"}},
+    responses={
+        401: CODE_REFUSED,
+        403: {"description": "AUTH_TWO_STEP_LATE: begun too long ago, or anew since; begin anew"},
+        409: {"description": "AUTH_TWO_STEP_ON, AUTH_TWO_STEP_OFF"},
+    },
 )
 async def confirm(
     session: DbSession,
@@ -61,7 +81,12 @@ async def confirm(
 ) -> Confirmed:
     """Prove by a first code that the app works. All sign-ins end but the one that is answered."""
     codes = await service.confirm(
-        session, user_id=user.id, totp_code=first.totp_code, now=now, settings=settings
+        session,
+        user=user,
+        token=first.enrolment_token,
+        totp_code=first.totp_code,
+        now=now,
+        settings=settings,
     )
     pair = await program.let_in(user)
     return Confirmed(recovery_codes=codes, **pair.model_dump())
@@ -70,14 +95,25 @@ async def confirm(
 @router.post(
     "/recovery-codes",
     summary="Replace my recovery codes",
-    responses={401: CODE_REFUSED, 409: IS_OFF, 429: CODE_LIMIT},
+    responses={401: CODE_REFUSED, 403: NOT_THE_OWNER, 409: IS_OFF, 429: TOO_MANY_ATTEMPTS},
 )
 async def renew_recovery_codes(
-    session: DbSession, user: CurrentUser, factor: SecondFactor, now: Now, settings: AppSettings
+    session: DbSession,
+    user: CurrentUser,
+    factor: OwnersFactor,
+    client: RequestClient,
+    now: Now,
+    settings: AppSettings,
 ) -> RecoveryCodes:
     """Get ten new codes; those from before work no more."""
     codes = await service.renew_recovery_codes(
-        session, user_id=user.id, factor=factor, now=now, settings=settings
+        session,
+        user=user,
+        password=factor.current_password,
+        factor=factor,
+        client=client,
+        now=now,
+        settings=settings,
     )
     return RecoveryCodes(recovery_codes=codes)
 
@@ -86,13 +122,26 @@ async def renew_recovery_codes(
     "/disable",
     status_code=status.HTTP_204_NO_CONTENT,
     summary="Turn two-step sign-in off",
-    responses={401: CODE_REFUSED, 409: IS_OFF, 429: CODE_LIMIT},
+    responses={401: CODE_REFUSED, 403: NOT_THE_OWNER, 409: IS_OFF, 429: TOO_MANY_ATTEMPTS},
 )
 async def disable(
-    session: DbSession, user: CurrentUser, factor: SecondFactor, now: Now, settings: AppSettings
+    session: DbSession,
+    user: CurrentUser,
+    factor: OwnersFactor,
+    client: RequestClient,
+    now: Now,
+    settings: AppSettings,
 ) -> None:
     """Turn it off with a code of either kind; the recovery codes go with it."""
-    await service.disable(session, user_id=user.id, factor=factor, now=now, settings=settings)
+    await service.disable(
+        session,
+        user=user,
+        password=factor.current_password,
+        factor=factor,
+        client=client,
+        now=now,
+        settings=settings,
+    )
 
 
 @router.post(
@@ -118,6 +167,7 @@ async def sign_in(
         session,
         token=proof.sign_in_token,
         factor=SecondFactor(totp_code=proof.totp_code, recovery_code=proof.recovery_code),
+        client=program.client,
         now=now,
         settings=settings,
     )

@@ -9,6 +9,7 @@ from pydantic_core import PydanticCustomError
 from app.core.schemas import ReadModel, WriteModel
 from app.users.schemas import (
     MAX_RECOVERY_CODE_CHARACTERS,
+    OwnerProof,
     RecoveryCodeText,
     RefreshTokenText,
     TokenPair,
@@ -38,9 +39,14 @@ class PendingProof(SecondFactor):
     sign_in_token: RefreshTokenText
 
 
+class OwnersFactor(SecondFactor, OwnerProof):
+    """A code of either kind, and the present password."""
+
+
 class FirstCode(WriteModel):
     """The first code of an authenticator app that was just set up."""
 
+    enrolment_token: RefreshTokenText
     totp_code: TotpCode = Field(repr=False)
 
 
@@ -61,6 +67,16 @@ class TypedCode(WriteModel):
         return SecondFactor(recovery_code=self.code)
 
 
+class TypedOwnersCode(TypedCode, OwnerProof):
+    """A typed code, and the present password."""
+
+
+class TypedFirstCode(TypedCode):
+    """The first code, typed, and the form's word for that its reader has begun to set it up."""
+
+    enrolment_token: RefreshTokenText
+
+
 class TwoStepRead(ReadModel):
     """Whether there is a second step, since when, and how many recovery codes are left."""
 
@@ -70,11 +86,15 @@ class TwoStepRead(ReadModel):
 
 
 class Enrolment(ReadModel):
-    """What the authenticator app needs: as text, as an address, and as a picture of the address."""
+    """What the authenticator app needs: as text, as an address, and as a picture of the address.
+
+    ``enrolment_token`` belongs to the first code, and is good for ten minutes.
+    """
 
     secret: str = Field(repr=False)
     uri: str = Field(repr=False)
     qr_svg: str = Field(repr=False)
+    enrolment_token: str = Field(repr=False)
 
 
 class RecoveryCodes(ReadModel):

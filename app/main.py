@@ -24,6 +24,7 @@ from app.core.middleware import (
     RequestContext,
     SecurityHeaders,
 )
+from app.core.security import prepare_hashing
 from app.db.session import dispose_engine, open_connections
 from app.integrations.oauth.factory import make_providers
 from app.integrations.payments.factory import make_gateway
@@ -51,6 +52,7 @@ Every error is `{"detail", "code"}`, with `"field"` where one input is to blame.
 async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
     """Be ready before the first request; run the worker beside the server where settings say so."""
     await open_connections()
+    await prepare_hashing()
     try:
         async with (
             collected_between_callbacks(),

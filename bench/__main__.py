@@ -20,6 +20,8 @@ from app.db.embedded import EmbeddedPostgres
 from app.db.session import use_database
 from bench.catalogue import give_memory
 from bench.data import DATABASE, Size, ensure_shop
+from bench.equal_times import DATABASE as EQUAL_TIMES
+from bench.equal_times import MOST, make_accounts, measure_times, print_cases
 from bench.imports import measure_csv, measure_editions, measure_onix, measure_reading
 from bench.measure import Options, Row, measure, serving
 from bench.report import as_json, print_rows, print_setting, read_setting
@@ -159,6 +161,30 @@ def search_quality(
     print_scores(out, scores)
 
 
+@app.command("equal-times")
+def equal_times(
+    timings: Annotated[int, typer.Option(min=10, help="Of each kind of address.")] = 300,
+) -> None:
+    """Tell whether the time of an answer tells who has an account; exit with 1 if it does.
+
+    Examples:
+        python -m bench equal-times
+
+        python -m bench equal-times --timings 1000
+    """
+    with _server() as server:
+        asyncio.run(make_accounts(server, count=timings))
+        _serve_from(server.url(EQUAL_TIMES), SILENT_REGISTRATION="everywhere")
+        with (
+            serving(workers=1, log=DIRECTORY / "shop.log") as (port, _),
+            out.status("Asking who has an account ..."),
+        ):
+            cases = list(measure_times(port, timings=timings))
+    print_cases(out, cases)
+    if any(case.auc > MOST for case in cases):
+        raise typer.Exit(1)
+
+
 @contextmanager
 def _search_server() -> Iterator[EmbeddedPostgres]:
     """Run the server with the search's databases, and with memory as for so many books."""
@@ -176,6 +202,18 @@ def _search_server() -> Iterator[EmbeddedPostgres]:
             server.down()
 
 
+def _serve_from(url: str, **settings: str) -> None:
+    """Let the processes that are started from here be a shop in production with this database."""
+    os.environ.update(
+        ENV="production",
+        SECRET_KEY=secrets.token_urlsafe(48),
+        PAYMENT_GATEWAY="demo",
+        MAIL_DIRECTORY=str(DIRECTORY / "mail"),
+        **settings,
+    )
+    use_database(url)
+
+
 def _run(
     server: EmbeddedPostgres,
     size: Size,
@@ -185,13 +223,7 @@ def _run(
 ) -> Sequence[Row]:
     with out.status("Making a shop to measure ..."):
         asyncio.run(ensure_shop(server, size))
-    os.environ.update(
-        ENV="production",
-        SECRET_KEY=secrets.token_urlsafe(48),
-        PAYMENT_GATEWAY="demo",
-        MAIL_DIRECTORY=str(DIRECTORY / "mail"),
-    )
-    use_database(server.url(DATABASE))
+    _serve_from(server.url(DATABASE))
     setting = asyncio.run(read_setting(server, size, options))
     print_setting(out, setting)
     with out.status("Recording the application's SQL ..."):

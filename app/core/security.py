@@ -115,6 +115,11 @@ async def verify_password(password: str, password_hash: str | None) -> bool:
     return matches and password_hash is not None
 
 
+async def prepare_hashing() -> None:
+    """Compute what the first sign-in of an unknown account would else spend a second hash on."""
+    await _in_thread(_stand_in_hash)
+
+
 def new_opaque_token() -> str:
     """Return 256 random bits for a cookie, a refresh token or a link."""
     return secrets.token_urlsafe(32)

@@ -9,6 +9,7 @@ from app.jobs.batches import in_batches
 from app.jobs.queue import job, periodic
 from app.users.limits import forget_old_attempts
 from app.users.links import forget_expired_changes, forget_expired_links
+from app.users.oauth.service import forget_expired_tokens
 from app.users.oauth.trips import forget_expired_trips
 from app.users.passwords import FORGOTTEN, send_reset_link
 from app.users.sessions import forget_expired_sessions
@@ -41,10 +42,13 @@ async def prune_sign_ins() -> None:
     async def trips(session: AsyncSession, limit: int) -> int:
         return await forget_expired_trips(session, now=now, limit=limit)
 
+    async def tokens(session: AsyncSession, limit: int) -> int:
+        return await forget_expired_tokens(session, now=now, limit=limit)
+
     async def half_way(session: AsyncSession, limit: int) -> int:
         return await pending.forget_expired(session, now=now, limit=limit)
 
-    for forget in (sessions, families, attempts, links, changes, trips, half_way):
+    for forget in (sessions, families, attempts, links, changes, trips, tokens, half_way):
         await in_batches(forget)
 
 
@@ -59,10 +63,10 @@ async def encrypt_two_step_secrets_anew() -> None:
 
 
 @job(ANSWER)
-async def answer_registration(*, email: str, is_new: bool) -> None:
-    """Let a mail be written to whoever reads the mail of an address that was registered."""
+async def answer_registration(*, email: str, full_name: str | None) -> None:
+    """Open an account for an address, unless it has one, and write to whoever reads its mail."""
     async with session_scope() as session:
-        await answer_by_mail(session, email=email, is_new=is_new, now=utc_now())
+        await answer_by_mail(session, email=email, full_name=full_name, now=utc_now())
 
 
 @job(FORGOTTEN)

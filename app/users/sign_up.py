@@ -17,7 +17,7 @@ from app.users.account_models import LinkPurpose
 from app.users.limits import Client, Purpose
 
 ANSWER = JobKind(name="users.answer_registration")
-"""The job that lets a mail be written to the owner of the address."""
+"""The job that opens the account, if the address has none, and writes to who reads its mail."""
 
 LOOK_INTO_MAIL = "We have sent a mail to this address. Follow its link to go on."
 
@@ -25,7 +25,10 @@ LOOK_INTO_MAIL = "We have sent a mail to this address. Follow its link to go on.
 async def register_by_mail(
     session: AsyncSession, *, email: str, full_name: str | None, client: Client, now: datetime
 ) -> None:
-    """Open an account, unless the address has one, and write to whoever reads its mail.
+    """Let an account be opened, unless the address has one. This neither tells nor knows.
+
+    Nothing is looked up or written here that depends on whether there is one: how long the request
+    takes would tell.
 
     Raises:
         TooManyAttemptsError: for this address, or from this client.
@@ -33,18 +36,22 @@ async def register_by_mail(
     await limits.spend(
         session, purpose=Purpose.REGISTRATION, email=email, address=client.address, now=now
     )
+    await enqueue(session, ANSWER, email=email, full_name=full_name)
+
+
+async def answer_by_mail(
+    session: AsyncSession, *, email: str, full_name: str | None, now: datetime
+) -> None:
+    """Open the account and mail the link for its first password, or say that there is one.
+
+    An account whose first password is still to be chosen gets the link once more.
+    """
     user = await repository.insert_user(
         session, email=email, password_hash=None, full_name=full_name, role=Role.USER
-    )
-    await enqueue(session, ANSWER, email=email, is_new=user is not None)
-
-
-async def answer_by_mail(session: AsyncSession, *, email: str, is_new: bool, now: datetime) -> None:
-    """Mail the link for the first password, or the notice that there is an account already."""
-    user = await repository.find_user_by_email(session, email=email)
+    ) or await repository.find_user_by_email(session, email=email)
     if user is None or not user.is_active:
         return
-    if is_new:
+    if user.password_hash is None and user.email_verified_at is None:
         await links.issue_link(
             session, user_id=user.id, purpose=LinkPurpose.CHOOSE_PASSWORD, email=email, now=now
         )

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from fastapi import FastAPI
 from hypothesis import given
 from hypothesis import strategies as st
 from joserfc import jws, jwt
@@ -30,6 +31,7 @@ from app.core.security import (
     new_opaque_token,
     verify_password,
 )
+from app.main import create_app
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SECRET = "a secret that only these tests have"
@@ -277,6 +279,12 @@ def test_expired_has_a_code_of_its_own() -> None:
         decode(sign(exp=int(NOW.timestamp())))
 
     assert (refusal.value.status, refusal.value.code) == (401, "AUTH_TOKEN_EXPIRED")
+
+
+async def test_the_first_sign_in_after_a_start_takes_one_hash_whoever_comes() -> None:
+    _stand_in_hash.cache_clear()
+    async with create_app().router.lifespan_context(FastAPI()):
+        assert _stand_in_hash.cache_info().currsize == 1
 
 
 async def test_the_stand_in_hash_is_not_computed_on_the_event_loop() -> None:

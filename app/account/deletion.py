@@ -6,6 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.account.errors import OrderUnsettledError
 from app.account.schemas import Deletion
+from app.books.imports.service import forget_requester
 from app.db.session import transactional
 from app.notifications.service import forget_recipients
 from app.orders.buyers import forget_buyer, has_unsettled_orders, list_addresses_written_to
@@ -19,7 +20,7 @@ async def delete_account(
     """Delete an account for ever, and say so by mail.
 
     With it go its sessions, tokens, links, basket, wish list, waiting list, addresses and the
-    messages to it. Its orders stay without the person.
+    messages to it. Its orders, and the imports that it asked for as staff, stay without the person.
 
     Raises:
         TooManyAttemptsError: too many passwords were wrong lately.
@@ -53,6 +54,7 @@ async def remove(
         raise OrderUnsettledError
     written_to = await list_addresses_written_to(session, user_id=user_id)
     await forget_buyer(session, user_id=user_id)
+    await forget_requester(session, email=email)
     await removal.remove_account(session, user_id=user_id)
     of_others = await removal.list_taken(session, emails=written_to)
     await forget_recipients(session, emails={email, *written_to} - of_others)

@@ -11,6 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.account.deletion import delete_account
 from app.account.schemas import Deletion
+from app.books.imports.service import NOBODY
+from app.books.models import Import, ImportKind
 from app.core.config import get_settings
 from app.core.exceptions import AppError
 from app.core.security import Role
@@ -109,6 +111,20 @@ async def test_everything_of_the_person_goes_and_the_order_stays_without_it(
     assert (await client.get("/api/v1/account", headers=bearer(user))).status_code == 401
     again = {"email": "ada@example.com", "password": PASSWORD}
     assert (await client.post("/api/v1/auth/register", json=again)).status_code == 201
+
+
+async def test_imports_name_their_staff_no_more(
+    client: AsyncClient, db_session: AsyncSession
+) -> None:
+    user = await make_reader(db_session)
+    db_session.add_all(
+        Import(kind=ImportKind.CSV, requested_by=email, file_name="b.csv")
+        for email in (user.email, "other@example.com")
+    )
+    await db_session.commit()
+    assert (await delete(client, user, password=PASSWORD)).status_code == 204
+    named = await db_session.scalars(select(Import.requested_by).order_by(Import.id))
+    assert named.all() == [NOBODY, "other@example.com"]
 
 
 async def test_the_proof_must_be_right(client: AsyncClient, db_session: AsyncSession) -> None:

@@ -85,6 +85,16 @@ async def count_entries(
     return await session.scalar(statement) or 0
 
 
+async def replace_requester(session: AsyncSession, *, requested_by: str, replacement: str) -> None:
+    """Write another into every import that names somebody."""
+    await session.execute(
+        update(Import)
+        .where(Import.requested_by == requested_by)
+        .values(requested_by=replacement)
+        .execution_options(synchronize_session=False)
+    )
+
+
 async def insert_entries(session: AsyncSession, entries: Sequence[ImportEntry]) -> None:
     """Write entries of a report in one statement."""
     columns = ImportEntry.__table__.columns.keys()

@@ -50,6 +50,9 @@ LOCAL_GIVEN_UP_AFTER = timedelta(days=1)
 UNSTORABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 COUNTED = ("taken", "updated", "unchanged", "deleted", "outdated", "refused")
 
+NOBODY = "(deleted account)"
+"""Who asked for an import, once the account is gone."""
+
 LOST = (
     "It was interrupted or met an error of the shop's own too often; the worker's log says more. "
     "What has landed stays: the same file again finds it unchanged."
@@ -98,6 +101,11 @@ async def take_up(
         return None
     _take(found, runner=runner, now=now)
     return found
+
+
+async def forget_requester(session: AsyncSession, *, email: str) -> None:
+    """Let the imports that somebody asked for name them no more."""
+    await repository.replace_requester(session, requested_by=email, replacement=NOBODY)
 
 
 async def start_or_take_up(

@@ -53,11 +53,13 @@ matrix: install ## Print who may do what: every endpoint, asked as everybody
 	@ACCESS_MATRIX=1 $(RUN)pytest -q tests/access/test_matrix.py
 
 .PHONY: soak
-soak: install ## Run races, killed workers, imports and damaged ONIX much longer than `make test`
+soak: install ## Run races, guesses, killed workers, imports and damaged ONIX much longer than `make test`
 	@RACE_ROUNDS=200 $(RUN)pytest tests/orders/test_last_copies_race.py
 	@ONIX_MUTATIONS=20000 $(RUN)pytest -q tests/books/onix/test_mutations.py
 	@HOSTILE_TEXTS=2000 $(RUN)pytest -q tests/books/test_search.py -k hostile
 	@IMPORT_KILLS=10 $(RUN)pytest -q tests/books/imports/test_journey.py -k killed
+	@REFRESH_ROUNDS=100 GUESSES=2000 $(RUN)pytest -q tests/users/test_over_sockets.py
+	@$(RUN)python -m bench equal-times --timings 1000
 	@for round in 1 2 3 4 5 6 7 8 9 10; do $(RUN)pytest -q tests/jobs/test_worker_processes.py || exit 1; done
 
 .PHONY: clean

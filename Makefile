@@ -53,8 +53,9 @@ matrix: install ## Print who may do what: every endpoint, asked as everybody
 	@ACCESS_MATRIX=1 $(RUN)pytest -q tests/access/test_matrix.py
 
 .PHONY: soak
-soak: install ## Run races, guesses, killed workers, imports and damaged ONIX much longer than `make test`
+soak: install ## Run races, guesses, gateways' messages, killed workers, imports and damaged ONIX much longer than `make test`
 	@RACE_ROUNDS=200 $(RUN)pytest tests/orders/test_last_copies_race.py
+	@WEBHOOK_SEQUENCES=20000 $(RUN)pytest -q tests/orders/test_webhook_sequences.py
 	@ONIX_MUTATIONS=20000 $(RUN)pytest -q tests/books/onix/test_mutations.py
 	@HOSTILE_TEXTS=2000 $(RUN)pytest -q tests/books/test_search.py -k hostile
 	@IMPORT_KILLS=10 $(RUN)pytest -q tests/books/imports/test_journey.py -k killed

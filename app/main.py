@@ -101,7 +101,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.state.authenticate = authenticate
     app.state.oauth = make_providers(settings)
-    app.state.gateway = make_gateway(settings.payment_gateway)
+    app.state.gateway = make_gateway(settings.payment_gateway, settings)
     app.state.storage = media_storage(settings)
 
     app.include_router(health.router)

@@ -25,11 +25,13 @@ from app.cart.jobs import prune_guest_carts
 from app.cart.router import router as cart_router
 from app.db.base import Base as Base
 from app.integrations.payments import demo as demo_gateway_models
+from app.integrations.payments import stripe_intents as stripe_models
 from app.jobs import models as job_models
 from app.jobs.outbox import Handler
 from app.jobs.queue import Job
 from app.notifications import models as notification_models
 from app.notifications.handlers import (
+    announce_late_money_by_mail,
     cancel_order_by_mail,
     confirm_order_by_mail,
     tell_that_book_is_back,
@@ -37,9 +39,15 @@ from app.notifications.handlers import (
 from app.notifications.jobs import prune_sent_words, send_mail, write_link_mail, write_notice
 from app.orders import models as order_models
 from app.orders.handlers import claim_orders_of_guest
-from app.orders.jobs import settle_overdue_orders
+from app.orders.jobs import (
+    give_back_late_money,
+    prune_gateway_events,
+    settle_overdue_orders,
+    settle_reported_order,
+)
 from app.orders.router import admin_router as admin_orders_router
 from app.orders.router import router as orders_router
+from app.orders.webhook_router import router as webhook_router
 from app.prebooks import models as prebook_models
 from app.prebooks.router import router as prebooks_router
 from app.storefront.account import router as sign_in_pages
@@ -48,6 +56,7 @@ from app.storefront.addresses import router as address_pages
 from app.storefront.books import router as book_pages
 from app.storefront.cart import router as cart_pages
 from app.storefront.checkout import router as checkout_pages
+from app.storefront.demo_bank import router as demo_bank_pages
 from app.storefront.oauth import router as oauth_pages
 from app.storefront.two_step import router as two_step_pages
 from app.storefront.your_account import router as account_pages
@@ -75,6 +84,7 @@ MODELS = (
     book_models,
     cart_models,
     demo_gateway_models,
+    stripe_models,
     job_models,
     notification_models,
     order_models,
@@ -109,6 +119,7 @@ API_ROUTERS = (
     cart_router,
     orders_router,
     admin_orders_router,
+    webhook_router,
     wishlist_router,
     prebooks_router,
     admin_users_router,
@@ -125,6 +136,7 @@ PAGE_ROUTERS = (
     oauth_pages,
     cart_pages,
     checkout_pages,
+    demo_bank_pages,
     media_router,
 )
 
@@ -135,6 +147,9 @@ JOBS: tuple[Job, ...] = (
     send_reset_link_if_known,
     answer_registration,
     settle_overdue_orders,
+    settle_reported_order,
+    give_back_late_money,
+    prune_gateway_events,
     prune_guest_carts,
     prune_sent_words,
     prune_sign_ins,
@@ -148,6 +163,7 @@ JOBS: tuple[Job, ...] = (
 HANDLERS: tuple[Handler, ...] = (
     confirm_order_by_mail,
     cancel_order_by_mail,
+    announce_late_money_by_mail,
     tell_that_book_is_back,
     claim_orders_of_guest,
 )

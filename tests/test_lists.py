@@ -94,6 +94,7 @@ PAGES_WITHOUT_LISTS = {
     "/sign-in/two-step": "a form",
     "/sign-in/{provider}": "leads to the provider",
     "/sign-in/{provider}/callback": "leads on, or a form",
+    "/demo-bank/{reference}": "one payment",
     "/account/connected": "at most one identity of each provider, by one statement",
     "/account/two-step": "a form",
     "/account/two-step/set-up": "a form",

@@ -49,9 +49,11 @@ class LogFormat(StrEnum):
 
 
 class GatewayName(StrEnum):
-    """Who takes the money. ``demo`` sells for nothing."""
+    """Who takes the money. ``demo`` sells for nothing; ``in_shop`` is paid at the counter."""
 
     DEMO = "demo"
+    STRIPE = "stripe"
+    IN_SHOP = "in_shop"
 
 
 class TwoStepRule(StrEnum):
@@ -117,6 +119,9 @@ class Settings(BaseSettings):
     reservation_minutes: Annotated[int, Field(ge=1)] = 15
     payment_gateway: GatewayName = GatewayName.DEMO
     gateway_timeout_seconds: Annotated[float, Field(gt=0)] = 10.0
+    stripe_secret_key: SecretStr | None = None
+    stripe_webhook_secret: SecretStr | None = None
+    stripe_url: Annotated[str, Field(pattern=r"^https?://\S+$")] = "https://api.stripe.com"
 
     smtp_host: str | None = None
     smtp_port: Annotated[int, Field(ge=1, le=65535)] = 587
@@ -189,8 +194,14 @@ class Settings(BaseSettings):
         faults = [] if self.env is Environment.DEVELOPMENT else self._weak_secrets()
         if self.is_production and "payment_gateway" not in self.model_fields_set:
             faults.append(
-                "PAYMENT_GATEWAY must be set in production. There is one so far: demo, which "
-                "takes test cards and no money."
+                "PAYMENT_GATEWAY must be set in production: stripe, in_shop, or demo, which takes "
+                "test cards and no money."
+            )
+        if self.payment_gateway is GatewayName.STRIPE and not self.knows_stripe:
+            faults.append(
+                "STRIPE_SECRET_KEY and STRIPE_WEBHOOK_SECRET must be set for "
+                "PAYMENT_GATEWAY=stripe: without the first nothing is charged, without the second "
+                "nobody could tell what Stripe writes from what anybody else does."
             )
         if (
             self.is_production
@@ -225,6 +236,14 @@ class Settings(BaseSettings):
         """The secret that signs, and behind it the former ones, whose signatures still count."""
         secrets = (self.secret_key, *self.secret_keys_former)
         return tuple(secret.get_secret_value() for secret in secrets)
+
+    @property
+    def knows_stripe(self) -> bool:
+        """Whether there are the keys for Stripe, whichever gateway takes the money now."""
+        return all(
+            key is not None and key.get_secret_value()
+            for key in (self.stripe_secret_key, self.stripe_webhook_secret)
+        )
 
     @property
     def is_production(self) -> bool:

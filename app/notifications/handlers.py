@@ -10,7 +10,7 @@ from app.core.config import get_settings
 from app.db.session import session_scope
 from app.jobs.outbox import handles
 from app.notifications.service import write_mail
-from app.orders.events import OrderCancelled, OrderConfirmed
+from app.orders.events import LateMoneyGivenBack, OrderCancelled, OrderConfirmed
 from app.orders.service import get_order_of_shop
 from app.prebooks.service import notify_waiting
 from app.users.service import get_emails
@@ -26,6 +26,12 @@ async def confirm_order_by_mail(event: OrderConfirmed, *, event_id: UUID) -> Non
 async def cancel_order_by_mail(event: OrderCancelled, *, event_id: UUID) -> None:
     """Tell the buyer, who was left waiting, that the order came to nothing."""
     await _write_to_buyer("order_cancelled", order_id=event.order_id, event_id=event_id)
+
+
+@handles(LateMoneyGivenBack)
+async def announce_late_money_by_mail(event: LateMoneyGivenBack, *, event_id: UUID) -> None:
+    """Tell the buyer, who was told that nothing was charged, why money came and went."""
+    await _write_to_buyer("late_money", order_id=event.order_id, event_id=event_id)
 
 
 @handles(BookRestocked)

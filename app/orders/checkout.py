@@ -46,18 +46,25 @@ from app.orders.errors import (
     TooManyTitlesError,
 )
 from app.orders.events import OrderCancelled, OrderConfirmed
+from app.orders.late_money import note_late_money
 from app.orders.models import Order, OrderStatus, PaymentStatus
-from app.orders.schemas import CheckoutRequest, OrderRead
+from app.orders.schemas import CheckoutRequest, OrderRead, PaymentAction
 from app.orders.service import get_order_of_shop
 
 log = structlog.get_logger(__name__)
+
+PAID_AS = {
+    ChargeState.CAPTURED: PaymentStatus.CAPTURED,
+    ChargeState.DUE: PaymentStatus.DUE,
+}
+"""What confirms an order, and what its payment is then."""
 
 NUMBER_ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"  # nothing that is read aloud as something else
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reservation:
-    """Copies set aside and a payment about to be made. The order is as it was committed."""
+    """Copies set aside and a payment to be made or finished. The order is as it was committed."""
 
     order: OrderRead
     charge: ChargeRequest
@@ -77,7 +84,8 @@ async def place_order(
 
     The same key with the same request gives the same answer, however often and from wherever it
     comes. An order that is still ``pending`` was not answered by the gateway in time, or what it
-    answered could not be written; it will be settled, and the buyer told, later.
+    answered could not be written; it will be settled, and the buyer told, later. Where its
+    ``payment_action`` says so, it waits for the buyer.
 
     Raises:
         CartEmptyError, ItemsUnavailableError, InsufficientStockError, TooManyTitlesError,
@@ -106,6 +114,9 @@ async def place_order(
     order = await settle_if_possible(session, reserved.order, outcome=outcome, now=now)
     if order.status in {OrderStatus.DECLINED, OrderStatus.CANCELLED}:
         raise PaymentFailedError(outcome.reason)
+    if order.payment_status is PaymentStatus.NEEDS_ACTION:
+        action = PaymentAction(url=outcome.action_url, client_secret=outcome.client_secret)
+        return order.model_copy(update={"payment_action": action})
     return order
 
 
@@ -127,13 +138,13 @@ async def reserve(
     """
     earlier = await repository.find_by_key(session, user_id=buyer.id, key=idempotency_key)
     if earlier is not None:
-        return replay(earlier, request_hash, now=now, settings=settings)
+        return replay(earlier, request, request_hash, now=now, settings=settings)
     quantities = await cart.take_items(session, owner=CartOwner.account(buyer.id))
     if not quantities:
         twin = await repository.find_by_key(session, user_id=buyer.id, key=idempotency_key)
         if twin is None:
             raise CartEmptyError
-        return replay(twin, request_hash, now=now, settings=settings)
+        return replay(twin, request, request_hash, now=now, settings=settings)
     if len(quantities) > MAX_TITLES:
         raise TooManyTitlesError(extra={"limit": MAX_TITLES})
     offers = await get_offers(session, book_ids=quantities.keys())
@@ -161,19 +172,15 @@ async def reserve(
             "idempotency_key": idempotency_key,
             "request_hash": request_hash,
             "reserved_until": reserved_until,
-            "settle_after": reserved_until,
+            "settle_after": min(
+                reserved_until, now + timedelta(seconds=settings.gateway_timeout_seconds)
+            ),
         },
     )
     if order is None:
         raise OrderInProgressError(headers={"Retry-After": "1"})
     await claim_orders(session, user_id=buyer.id)
-    payment = ChargeRequest(
-        reference=secrets.token_hex(16),
-        amount=total,
-        currency=settings.currency,
-        token=request.payment_token,
-        force_failure=request.force_payment_failure,
-    )
+    payment = charge_of(order, secrets.token_hex(16), request, settings)
     lines = await repository.insert_lines(session, _lines(order.id, quantities, offers))
     await repository.insert_payment(
         session,
@@ -206,8 +213,33 @@ def refuse_short_stock(offers: Mapping[int, Offer], quantities: Mapping[int, int
         raise InsufficientStockError(extra={"items": short})
 
 
-def replay(order: Order, request_hash: bytes, *, now: datetime, settings: Settings) -> OrderRead:
+def charge_of(
+    order: Order, reference: str, request: CheckoutRequest, settings: Settings
+) -> ChargeRequest:
+    """Return what the gateway is asked for."""
+    return ChargeRequest(
+        reference=reference,
+        amount=order.total,
+        currency=order.currency,
+        token=request.payment_token,
+        return_url=f"{settings.public_url}/orders/{order.id}",
+        description=order.number,
+        force_failure=request.force_payment_failure,
+    )
+
+
+def replay(
+    order: Order,
+    request: CheckoutRequest,
+    request_hash: bytes,
+    *,
+    now: datetime,
+    settings: Settings,
+) -> Reservation | OrderRead:
     """Give the answer that the same request got before, by what became of its order.
+
+    Where the buyer has to act, that is for the gateway to say again: what opens a charge is not
+    kept here, and the buyer may have acted since.
 
     Raises:
         IdempotencyKeyReusedError: the request is not the same.
@@ -216,6 +248,9 @@ def replay(order: Order, request_hash: bytes, *, now: datetime, settings: Settin
     """
     if order.request_hash != request_hash:
         raise IdempotencyKeyReusedError
+    if (order.status, order.payment.status) == (OrderStatus.PENDING, PaymentStatus.NEEDS_ACTION):
+        charge = charge_of(order, order.payment.reference, request, settings)
+        return Reservation(order=OrderRead.from_order(order), charge=charge)
     answered_by = order.created_at + timedelta(seconds=settings.gateway_timeout_seconds)
     if order.status is OrderStatus.PENDING and now < answered_by:
         raise OrderInProgressError(headers={"Retry-After": "1"})
@@ -269,9 +304,11 @@ async def settle(
     refusal: OrderStatus,
     now: datetime,
 ) -> OrderRead:
-    """Write what the gateway said: confirm, or refuse and give copies and basket back.
+    """Write what the gateway said: confirm, wait for the buyer, or give copies and basket back.
 
-    Who comes second, the request or the schedule, finds the order settled and only reads it.
+    Who comes second, the request, the schedule or a webhook, finds the order settled and only
+    reads it. Only money that was taken although the order had been given up is no matter of
+    reading: it goes back (``late_money``).
 
     Args:
         session: the order is settled in a transaction of its own.
@@ -281,10 +318,14 @@ async def settle(
             told at once, ``cancelled`` where they have to be written to.
         now: the moment of the confirmation.
     """
-    if outcome.state is ChargeState.CAPTURED:
-        await _confirm(session, order_id=order_id, now=now)
+    if outcome.state in PAID_AS:
+        await _confirm(session, order_id=order_id, outcome=outcome, now=now)
+    elif outcome.state is ChargeState.NEEDS_ACTION:
+        await repository.await_buyer(
+            session, order_id=order_id, gateway_reference=outcome.gateway_reference
+        )
     else:
-        await _refuse(session, order_id=order_id, reason=outcome.reason, status=refusal)
+        await _refuse(session, order_id=order_id, outcome=outcome, status=refusal)
     return await get_order_of_shop(session, order_id=order_id)
 
 
@@ -294,11 +335,18 @@ def new_order_number() -> str:
     return f"{''.join(letters[:5])}-{''.join(letters[5:])}"
 
 
-async def _confirm(session: AsyncSession, *, order_id: int, now: datetime) -> None:
+async def _confirm(
+    session: AsyncSession, *, order_id: int, outcome: ChargeOutcome, now: datetime
+) -> None:
     if not await repository.confirm(session, order_id=order_id, now=now):
+        if outcome.state is ChargeState.CAPTURED:
+            await note_late_money(session, order_id=order_id, now=now)
         return
     await repository.set_payment(
-        session, order_id=order_id, status=PaymentStatus.CAPTURED, failure=None
+        session,
+        order_id=order_id,
+        status=PAID_AS[outcome.state],
+        gateway_reference=outcome.gateway_reference,
     )
     await publish(session, OrderConfirmed(order_id=order_id))
     quantities = await repository.quantities(session, order_id=order_id)
@@ -306,7 +354,7 @@ async def _confirm(session: AsyncSession, *, order_id: int, now: datetime) -> No
 
 
 async def _refuse(
-    session: AsyncSession, *, order_id: int, reason: str | None, status: OrderStatus
+    session: AsyncSession, *, order_id: int, outcome: ChargeOutcome, status: OrderStatus
 ) -> None:
     refused = await repository.refuse(session, order_id=order_id, status=status)
     if refused is None:
@@ -314,7 +362,11 @@ async def _refuse(
     if status is OrderStatus.CANCELLED:
         await publish(session, OrderCancelled(order_id=order_id))
     await repository.set_payment(
-        session, order_id=order_id, status=PaymentStatus.FAILED, failure=reason
+        session,
+        order_id=order_id,
+        status=PaymentStatus.FAILED,
+        failure=outcome.reason,
+        gateway_reference=outcome.gateway_reference,
     )
     quantities = await repository.quantities(session, order_id=order_id)
     if refused.user_id is not None:

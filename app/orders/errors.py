@@ -53,6 +53,14 @@ class PaymentFailedError(AppError):
     detail = "The payment was declined."
 
 
+class PaymentNotDueError(AppError):
+    """Nothing of this order is to be paid in the shop, or it was paid."""
+
+    status: ClassVar[int] = 409
+    code: ClassVar[str] = "ORDER_PAYMENT_NOT_DUE"
+    detail = "Nothing of this order is to be paid in the shop."
+
+
 class OrderInProgressError(AppError):
     """The same request is being worked on at this moment."""
 

@@ -7,7 +7,7 @@ from app.jobs.outbox import Event
 
 @dataclass(frozen=True)
 class OrderConfirmed(Event):
-    """An order was paid; its copies are the buyer's."""
+    """An order was paid, or will be paid in the shop; its copies are the buyer's."""
 
     order_id: int
 
@@ -15,5 +15,12 @@ class OrderConfirmed(Event):
 @dataclass(frozen=True)
 class OrderCancelled(Event):
     """An order that had to wait for its payment was given up; nothing was charged."""
+
+    order_id: int
+
+
+@dataclass(frozen=True)
+class LateMoneyGivenBack(Event):
+    """Money that was taken for an order after it had been given up is on its way back."""
 
     order_id: int

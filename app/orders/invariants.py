@@ -12,6 +12,10 @@ LATENESS = timedelta(minutes=5)
 """How long the schedule may take to settle an order whose reservation has run out."""
 
 
+KEPT_LATE = timedelta(hours=1)
+"""How long money that came late may stay: a gateway that is away is asked for a while."""
+
+
 async def find_breaches(session: AsyncSession, *, now: datetime) -> list[Finding]:
     """Return every breach of an order's invariants."""
     return [
@@ -19,6 +23,7 @@ async def find_breaches(session: AsyncSession, *, now: datetime) -> list[Finding
         *await find_wrongly_paid(session),
         *await find_wrong_totals(session),
         *await find_overdue(session, now=now),
+        *await find_late_money(session, now=now),
     ]
 
 
@@ -80,5 +85,20 @@ async def find_overdue(session: AsyncSession, *, now: datetime) -> list[Finding]
         )
         for order in await repository.list_reserved_before(
             session, before=now - LATENESS, limit=SHOWN
+        )
+    ]
+
+
+async def find_late_money(session: AsyncSession, *, now: datetime) -> list[Finding]:
+    """Return payments for orders that had been given up, whose money has not gone back."""
+    return [
+        Finding(
+            invariant="money that came too late for its order goes back",
+            subject=f"order {payment.order_id}",
+            detail=f"{payment.amount} {payment.currency}, found at {payment.gateway} on "
+            f"{payment.late_since:%Y-%m-%d %H:%M:%S} UTC",
+        )
+        for payment in await repository.list_late_before(
+            session, before=now - KEPT_LATE, limit=SHOWN
         )
     ]

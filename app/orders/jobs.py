@@ -1,18 +1,54 @@
-"""Work on orders that the schedule does."""
+"""Work on orders that is done later or by a schedule."""
 
 from app.core.clock import utc_now
 from app.core.config import get_settings
-from app.db.session import AsyncSessionLocal
-from app.integrations.payments.factory import make_gateway
-from app.jobs.queue import periodic
+from app.db.session import AsyncSessionLocal, session_scope
+from app.integrations.payments.factory import find_gateway
+from app.jobs.queue import job, periodic
+from app.orders.late_money import GIVE_BACK, give_back
 from app.orders.overdue import settle_overdue
+from app.orders.webhooks import SETTLE_REPORTED, prune_events, settle_reported
 
 
 @periodic("orders.settle_overdue", cron="*/1 * * * *")
 async def settle_overdue_orders() -> None:
-    """Settle the orders whose gateway never answered, and give their copies back."""
+    """Ask about the orders that nobody told of, and give up those that are too late."""
     async with AsyncSessionLocal() as session:
         while await settle_overdue(
-            session, find_gateway=make_gateway, now=utc_now(), settings=get_settings()
+            session, find_gateway=find_gateway, now=utc_now(), settings=get_settings()
         ):
             pass
+
+
+@job(GIVE_BACK)
+async def give_back_late_money(*, order_id: int) -> None:
+    """Refund what was taken for an order after it had been given up."""
+    async with AsyncSessionLocal() as session:
+        await give_back(
+            session,
+            order_id=order_id,
+            find_gateway=find_gateway,
+            now=utc_now(),
+            settings=get_settings(),
+        )
+
+
+@job(SETTLE_REPORTED)
+async def settle_reported_order(*, gateway: str, reference: str) -> None:
+    """Settle the order of a charge about which its gateway has written."""
+    async with AsyncSessionLocal() as session:
+        await settle_reported(
+            session,
+            gateway=gateway,
+            reference=reference,
+            find_gateway=find_gateway,
+            now=utc_now(),
+            settings=get_settings(),
+        )
+
+
+@periodic("orders.prune_gateway_events", cron="40 3 * * *")
+async def prune_gateway_events() -> None:
+    """Delete the messages of gateways that are too old to be repeated."""
+    async with session_scope() as session:
+        await prune_events(session, now=utc_now())

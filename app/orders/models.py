@@ -36,9 +36,15 @@ class OrderStatus(StrEnum):
 
 
 class PaymentStatus(StrEnum):
-    """What the gateway said last."""
+    """What the gateway said last.
+
+    ``needs_action``: the buyer has to prove to their bank who they are, or to give their card to
+    the gateway. ``due``: it will be paid in the shop.
+    """
 
     PENDING = "pending"
+    NEEDS_ACTION = "needs_action"
+    DUE = "due"
     CAPTURED = "captured"
     FAILED = "failed"
 
@@ -49,8 +55,8 @@ class Order(CreatedAt, Base):
     One without an account is a guest's, who can be written to at ``email``, or of an account that
     was deleted, and then without the person: there is no ``email`` either.
 
-    The schedule next looks at a pending order after ``settle_after``, which moves on with each of
-    its ``settle_attempts``.
+    The schedule next looks at a pending order after ``settle_after``. Once the reservation has run
+    out that moves on further with each of its ``settle_attempts``.
     """
 
     __tablename__ = "orders"
@@ -102,9 +108,20 @@ class OrderLine(Base):
 
 
 class Payment(CreatedAt, Base):
-    """The one charge of an order. ``reference`` is the gateway's idempotency key, made by us."""
+    """The one charge of an order. ``reference`` is the gateway's idempotency key, made by us.
+
+    ``gateway_reference`` is what the gateway calls it. Money that was found to be taken for an
+    order which had been given up is late, and goes back.
+    """
 
     __tablename__ = "payments"
+    __table_args__ = (
+        Index(
+            "ix_payments_late",
+            "late_since",
+            postgresql_where=text("late_since IS NOT NULL AND given_back_at IS NULL"),
+        ),
+    )
 
     id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
     order_id: Mapped[int] = mapped_column(ForeignKey("orders.id"), unique=True)
@@ -117,3 +134,19 @@ class Payment(CreatedAt, Base):
         server_default=PaymentStatus.PENDING,
     )
     failure: Mapped[str | None] = mapped_column(Text)
+    gateway_reference: Mapped[str | None] = mapped_column(Text)
+    late_since: Mapped[datetime | None]
+    given_back_at: Mapped[datetime | None]
+
+
+class ReportedEvent(CreatedAt, Base):
+    """Something that a gateway told by itself, once however often it says so."""
+
+    __tablename__ = "gateway_events"
+    __table_args__ = (Index("ix_gateway_events_created_at", "created_at"),)
+
+    gateway: Mapped[str] = mapped_column(Text, primary_key=True)
+    event_id: Mapped[str] = mapped_column(Text, primary_key=True)
+    type: Mapped[str] = mapped_column(Text)
+    occurred_at: Mapped[datetime]
+    charge_reference: Mapped[str | None] = mapped_column(Text)

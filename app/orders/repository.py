@@ -11,6 +11,7 @@ from sqlalchemy import (
     Text,
     case,
     cast,
+    delete,
     exists,
     false,
     func,
@@ -26,22 +27,35 @@ from sqlalchemy.orm import joinedload, selectinload
 from app.core.keyset import Order as RowOrder
 from app.core.keyset import read_objects
 from app.core.pagination import Slice, Window
-from app.orders.models import Order, OrderLine, OrderStatus, Payment, PaymentStatus
+from app.integrations.payments.gateway import GatewayEvent
+from app.orders.models import (
+    Order,
+    OrderLine,
+    OrderStatus,
+    Payment,
+    PaymentStatus,
+    ReportedEvent,
+)
 from app.users.models import User
 
 PAUSES = {attempts: timedelta(minutes=2**attempts) for attempts in range(3)}
 LONGEST_PAUSE = timedelta(minutes=5)
 """So that no order is much later than that when a gateway is back."""
 
+LOOK_AGAIN = timedelta(seconds=55)
+"""How often a gateway is asked about an order whose reservation still holds: at each run of the
+schedule, which comes every minute."""
+
 NEWEST_FIRST = RowOrder(name="orders by id", keys=(Order.id.expression,), is_descending=True)
 
 
-class OverdueOrder(NamedTuple):
-    """A pending order whose reservation has run out, and which charge to ask whom about."""
+class UnsettledOrder(NamedTuple):
+    """A pending order, which charge to ask whom about, and whether its reservation has run out."""
 
     id: int
     gateway: str
     reference: str
+    is_overdue: bool
 
 
 def _with_lines_and_payment() -> Select[Order]:
@@ -150,12 +164,139 @@ async def refuse(
 
 
 async def set_payment(
-    session: AsyncSession, *, order_id: int, status: PaymentStatus, failure: str | None
+    session: AsyncSession,
+    *,
+    order_id: int,
+    status: PaymentStatus,
+    failure: str | None = None,
+    gateway_reference: str | None = None,
 ) -> None:
-    """Write what the gateway said."""
+    """Write what the gateway said; what it calls the charge stays where it does not say it."""
     await session.execute(
-        update(Payment).where(Payment.order_id == order_id).values(status=status, failure=failure)
+        update(Payment)
+        .where(Payment.order_id == order_id)
+        .values(
+            status=status,
+            failure=failure,
+            gateway_reference=func.coalesce(gateway_reference, Payment.gateway_reference),
+        )
+        .execution_options(synchronize_session=False)
     )
+
+
+async def await_buyer(
+    session: AsyncSession, *, order_id: int, gateway_reference: str | None
+) -> None:
+    """Write that the buyer has to act before an order's payment, unless it was settled by now."""
+    await session.execute(
+        update(Payment)
+        .where(Payment.order_id == order_id, Payment.status == PaymentStatus.PENDING)
+        .values(status=PaymentStatus.NEEDS_ACTION, gateway_reference=gateway_reference)
+        .execution_options(synchronize_session=False)
+    )
+
+
+async def mark_paid(session: AsyncSession, *, order_id: int) -> bool:
+    """Turn a payment that is due into a captured one; tell whether it was due."""
+    statement = (
+        update(Payment)
+        .where(Payment.order_id == order_id, Payment.status == PaymentStatus.DUE)
+        .values(status=PaymentStatus.CAPTURED)
+        .returning(Payment.id)
+        .execution_options(synchronize_session=False)
+    )
+    return (await session.scalars(statement)).one_or_none() is not None
+
+
+async def mark_late(session: AsyncSession, *, order_id: int, now: datetime) -> bool:
+    """Write that money came for an order that had been given up; tell whether that is news."""
+    statement = (
+        update(Payment)
+        .where(
+            Payment.order_id == order_id,
+            Payment.status == PaymentStatus.FAILED,
+            Payment.late_since.is_(None),
+        )
+        .values(late_since=now)
+        .returning(Payment.id)
+        .execution_options(synchronize_session=False)
+    )
+    return (await session.scalars(statement)).one_or_none() is not None
+
+
+class LateMoney(NamedTuple):
+    """A charge that is to go back."""
+
+    gateway: str
+    reference: str
+    amount: Decimal
+    currency: str
+
+
+async def find_late(session: AsyncSession, *, order_id: int) -> LateMoney | None:
+    """Return the late money of an order, unless it was given back."""
+    statement = select(Payment.gateway, Payment.reference, Payment.amount, Payment.currency).where(
+        Payment.order_id == order_id,
+        Payment.late_since.is_not(None),
+        Payment.given_back_at.is_(None),
+    )
+    row = (await session.execute(statement)).one_or_none()
+    return LateMoney(*row) if row is not None else None
+
+
+async def mark_given_back(session: AsyncSession, *, order_id: int, now: datetime) -> bool:
+    """Write that late money went back; tell whether that is news."""
+    statement = (
+        update(Payment)
+        .where(Payment.order_id == order_id, Payment.given_back_at.is_(None))
+        .values(given_back_at=now)
+        .returning(Payment.id)
+        .execution_options(synchronize_session=False)
+    )
+    return (await session.scalars(statement)).one_or_none() is not None
+
+
+async def list_late_before(
+    session: AsyncSession, *, before: datetime, limit: int
+) -> Sequence[Payment]:
+    """Return payments whose money came late before a moment and is still here."""
+    statement = (
+        select(Payment)
+        .where(Payment.late_since < before, Payment.given_back_at.is_(None))
+        .order_by(Payment.id)
+        .limit(limit)
+    )
+    return (await session.scalars(statement)).all()
+
+
+async def insert_event(session: AsyncSession, *, gateway: str, event: GatewayEvent) -> bool:
+    """Write a gateway's message down; tell whether it is new."""
+    statement = (
+        insert(ReportedEvent)
+        .values(
+            gateway=gateway,
+            event_id=event.id,
+            type=event.type,
+            occurred_at=event.occurred_at,
+            charge_reference=event.charge_reference,
+        )
+        .on_conflict_do_nothing()
+        .returning(ReportedEvent.event_id)
+    )
+    return (await session.scalars(statement)).one_or_none() is not None
+
+
+async def delete_events(session: AsyncSession, *, before: datetime) -> None:
+    """Delete the messages of gateways that came before a moment."""
+    await session.execute(delete(ReportedEvent).where(ReportedEvent.created_at < before))
+
+
+async def find_charged_order(session: AsyncSession, *, gateway: str, reference: str) -> int | None:
+    """Return the order that a gateway was asked to charge under a reference."""
+    statement = select(Payment.order_id).where(
+        Payment.gateway == gateway, Payment.reference == reference
+    )
+    return (await session.scalars(statement)).one_or_none()
 
 
 async def quantities(session: AsyncSession, *, order_id: int) -> dict[int, int]:
@@ -164,11 +305,13 @@ async def quantities(session: AsyncSession, *, order_id: int) -> dict[int, int]:
     return {row.book_id: row.quantity for row in await session.execute(statement)}
 
 
-async def claim_overdue(session: AsyncSession, *, now: datetime, limit: int) -> list[OverdueOrder]:
-    """Take pending orders whose reservation has run out, those that waited longest first.
+async def claim_unsettled(
+    session: AsyncSession, *, now: datetime, limit: int
+) -> list[UnsettledOrder]:
+    """Take pending orders that are to be asked about, those that waited longest first.
 
-    Taking one puts it off, for longer each time: whatever happens to it then, others have their
-    turn before it comes again.
+    Taking one puts it off: until the next run or the end of its reservation, and after that for
+    longer each time. Whatever happens to it then, others have their turn before it comes again.
     """
     due = (
         select(Order.id)
@@ -178,15 +321,20 @@ async def claim_overdue(session: AsyncSession, *, now: datetime, limit: int) -> 
         .with_for_update(skip_locked=True)
         .cte("due")
     )
+    is_overdue = Order.reserved_until < now
     pause = case(PAUSES, value=Order.settle_attempts, else_=LONGEST_PAUSE)
+    look_again = func.least(literal(now) + LOOK_AGAIN, Order.reserved_until)
     statement = (
         update(Order)
         .where(Order.id == due.c.id, Payment.order_id == Order.id)
-        .values(settle_attempts=Order.settle_attempts + 1, settle_after=literal(now) + pause)
-        .returning(Order.id, Payment.gateway, Payment.reference)
+        .values(
+            settle_attempts=Order.settle_attempts + case((is_overdue, 1), else_=0),
+            settle_after=case((is_overdue, literal(now) + pause), else_=look_again),
+        )
+        .returning(Order.id, Payment.gateway, Payment.reference, is_overdue)
         .execution_options(synchronize_session=False)
     )
-    return [OverdueOrder(*row) for row in await session.execute(statement)]
+    return [UnsettledOrder(*row) for row in await session.execute(statement)]
 
 
 async def claim_guest_orders(session: AsyncSession, *, user_id: int) -> int:
@@ -258,9 +406,11 @@ class OrderAndPayment(NamedTuple):
 
 
 async def list_wrongly_paid(session: AsyncSession, *, limit: int) -> list[OrderAndPayment]:
-    """Return confirmed orders without captured payment of their total, and the reverse."""
+    """Return confirmed orders without captured or due payment of their total, and the reverse."""
     is_confirmed = Order.status == OrderStatus.CONFIRMED
-    is_captured = func.coalesce(Payment.status == PaymentStatus.CAPTURED, false())
+    is_captured = func.coalesce(
+        Payment.status.in_([PaymentStatus.CAPTURED, PaymentStatus.DUE]), false()
+    )
     statement = (
         select(
             Order.id,

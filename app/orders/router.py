@@ -32,8 +32,8 @@ IdempotencyKey = Annotated[
     responses={
         202: {
             "model": OrderRead,
-            "description": "Pending: the gateway has not answered, or its answer is not written "
-            "down yet. The buyer will be written to.",
+            "description": "Pending: the buyer has to act (`payment_action`), the gateway has not "
+            "answered, or its answer is not written down yet. The buyer will be written to.",
         },
         402: {"description": "ORDER_PAYMENT_FAILED: declined; the basket stays"},
         409: {
@@ -61,8 +61,13 @@ async def checkout(
     409; an order that could not be decided in that time is answered as pending, with 202, until
     it is settled.
 
-    Test cards: 4242424242424242 is approved, 4000000000000002 and 4000000000009995 are declined,
-    4000000000000044 is never answered.
+    Where the buyer has to act first, at their bank for instance, the answer is 202 as well, and
+    ``payment_action`` says what: send them to its ``url``, or give its ``client_secret`` to the
+    gateway's own script. Repeat the request to learn it again, or what came of it.
+
+    Test cards of the demo gateway: 4242424242424242 is approved, 4000000000000002 and
+    4000000000009995 are declined, 4000002760003184 asks the buyer, 4000000000000077 is approved
+    a little later, 4000000000000044 is never answered.
     """
     order = await place_order(
         session,

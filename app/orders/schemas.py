@@ -101,13 +101,30 @@ class OrderItemRead(ReadModel):
         )
 
 
+class PaymentAction(ReadModel):
+    """What the buyer has to do before their order is paid.
+
+    Go to ``url``, the bank's or the gateway's page, which leads back to the order; or let the
+    gateway's own script finish with ``client_secret``. It is worth nothing to anybody but the
+    buyer, and is not kept.
+    """
+
+    url: str | None
+    client_secret: str | None
+
+
 class OrderRead(ReadModel):
-    """An order as its buyer sees it. Without ``email`` it is of an account that was deleted."""
+    """An order as its buyer sees it. Without ``email`` it is of an account that was deleted.
+
+    ``payment_action`` is there in answers of the checkout whose ``payment_status`` is
+    ``needs_action``.
+    """
 
     id: int
     number: str
     status: OrderStatus
     payment_status: PaymentStatus
+    payment_action: PaymentAction | None = None
     created_at: datetime
     confirmed_at: datetime | None
     email: str | None

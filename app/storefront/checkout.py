@@ -9,6 +9,7 @@ from starlette.responses import RedirectResponse, Response
 
 from app.account.service import find_default
 from app.core.clock import Now
+from app.core.config import GatewayName
 from app.core.countries import country_names
 from app.core.csrf import CsrfProtected
 from app.core.deps import AppSettings, DbSession
@@ -18,7 +19,9 @@ from app.core.rights import Right, of_its_owner
 from app.core.schemas import Id, Text
 from app.integrations.payments.demo import (
     APPROVED_CARD,
+    ASKING_CARD,
     DECLINED_CARD,
+    LATE_CARD,
     POOR_CARD,
     SILENT_CARD,
 )
@@ -41,6 +44,8 @@ TEST_CARDS = {
     APPROVED_CARD: "4242 4242 4242 4242: is approved",
     DECLINED_CARD: "4000 0000 0000 0002: is declined",
     POOR_CARD: "4000 0000 0000 9995: has too little money",
+    ASKING_CARD: "4000 0027 6000 3184: asks whether it is you",
+    LATE_CARD: "4000 0000 0000 0077: is approved a little later",
     SILENT_CARD: "4000 0000 0000 0044: never answers",
 }
 
@@ -107,7 +112,8 @@ async def check_out(
         form.message = SENT_BEFORE if isinstance(error, IdempotencyKeyReusedError) else error.detail
         form.typed.pop("checkout_key", None)
         return await _checkout(request, session, page, settings, form, status=error.status)
-    return RedirectResponse(f"/orders/{order.id}", 303)
+    asked = order.payment_action and order.payment_action.url
+    return RedirectResponse(asked or f"/orders/{order.id}", 303)
 
 
 @router.get("/orders")
@@ -164,7 +170,8 @@ async def _checkout(
         cart=cart,
         form=form,
         countries=country_names(settings.locale),
-        test_cards=TEST_CARDS,
+        test_cards=TEST_CARDS if settings.payment_gateway is GatewayName.DEMO else {},
+        pays_in_shop=settings.payment_gateway is GatewayName.IN_SHOP,
         default_card=APPROVED_CARD,
         checkout_key=form.typed.get("checkout_key") or uuid4().hex,
     )

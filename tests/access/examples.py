@@ -15,7 +15,7 @@ class Example:
     """A request that an endpoint takes, and how it is answered where somebody is let in.
 
     ``ids`` are other values of the path than the usual ones. ``missing`` is the status for who
-    does not own what the path names. ``cookies`` are those that a browser brings besides.
+    does not own what the path names. ``headers`` and ``cookies`` are those that come besides.
 
     ``prepare`` brings the account of who is let in into the state that the request is for, and
     returns what its body has besides.
@@ -30,5 +30,6 @@ class Example:
     query: str = ""
     signed_in_status: int | None = None
     missing: int = 404
+    headers: dict[str, str] = field(default_factory=dict)
     cookies: dict[str, str] = field(default_factory=dict)
     prepare: Prepare | None = None

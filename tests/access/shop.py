@@ -38,6 +38,8 @@ from app.core.deps import get_db
 from app.core.rights import Right
 from app.core.security import Role, encode_access_token, hash_password
 from app.core.signing import signer
+from app.integrations.payments.demo import SIGNATURE_HEADER, Message, message_secret
+from app.integrations.payments.signatures import sign
 from app.integrations.storage import FolderStorage
 from app.main import app
 from app.orders.models import Order, OrderLine, OrderStatus, Payment, PaymentStatus
@@ -153,7 +155,7 @@ class Shop:
             response = await self.client.request(
                 endpoint.method,
                 self.address(endpoint),
-                headers=self.headers(endpoint, role),
+                headers=self.headers(endpoint, role) | example.headers,
                 json=body,
                 data=form,
                 content=example.content,
@@ -171,7 +173,10 @@ class Shop:
         """Return for each table a digest of all its rows, the demo bank's apart."""
         found = {}
         for table in Base.metadata.sorted_tables:
-            if table.name == "demo_charges":  # the bank commits on its own, as banks do
+            if table.name in {
+                "demo_charges",
+                "demo_refunds",
+            }:  # the bank commits on its own, as banks do
                 continue
             digest = f"SELECT md5(coalesce(string_agg(t::text, '|' ORDER BY t::text), '')) FROM {table.name} t"  # noqa: S608, E501 (names of our own tables)
             found[table.name] = str((await self.connection.execute(text(digest))).scalar_one())
@@ -419,6 +424,7 @@ def _examples(ids: Mapping[str, Any], refresh_token: str) -> dict[str, Example]:
         f"PUT {api}/cart/items/{{item_id}}": Example(json={"quantity": 2}),
         f"DELETE {api}/cart/items/{{item_id}}": Example(),
         f"POST {api}/orders/checkout": Example(json={}),
+        f"POST {api}/payments/{{gateway}}/webhook": _webhook(),
         f"POST {api}/wishlist": Example(json={"book_id": ids["wanted_book_id"]}),
         f"DELETE {api}/wishlist/{{book_id}}": Example(),
         f"POST {api}/prebooks": Example(json={"book_id": ids["sold_out_book_id"]}),
@@ -436,6 +442,10 @@ def _examples(ids: Mapping[str, Any], refresh_token: str) -> dict[str, Example]:
         "POST /sign-out": Example(status=303, form={}),
         "POST /cart/items": Example(status=303, form={"book_id": str(ids["wanted_book_id"])}),
         "POST /cart/items/{item_id}": Example(status=303, form={"action": "remove"}, missing=303),
+        "GET /demo-bank/{reference}": Example(status=404, ids={"reference": "none"}),
+        "POST /demo-bank/{reference}": Example(
+            status=404, ids={"reference": "none"}, form={"answer": "confirm"}
+        ),
         "POST /checkout": Example(status=303, form=address | {"checkout_key": "k" * 16}),
     }
 
@@ -443,6 +453,15 @@ def _examples(ids: Mapping[str, Any], refresh_token: str) -> dict[str, Example]:
 @cache
 def _picture() -> bytes:
     return encoded(Image.new("RGB", (40, 60), "teal"), "PNG")
+
+
+def _webhook() -> Example:
+    """Return what the demo gateway would write, of now."""
+    now = datetime.now(UTC)
+    message = Message(id="evt_1", type="charge.captured", created=now, reference="none")
+    body = message.model_dump_json().encode()
+    signature = sign(body, secret=message_secret(get_settings()), now=now)
+    return Example(content=body, headers={SIGNATURE_HEADER: signature}, ids={"gateway": "demo"})
 
 
 @cache

@@ -53,6 +53,22 @@ def test_production_does_not_sell_for_nothing_unasked() -> None:
     assert Settings().payment_gateway is GatewayName.DEMO
 
 
+STRIPE = {"stripe_secret_key": SecretStr("sk_x"), "stripe_webhook_secret": SecretStr("whsec_x")}
+
+
+@pytest.mark.parametrize("missing", [{"stripe_secret_key"}, {"stripe_webhook_secret"}, {*STRIPE}])
+def test_stripe_is_not_chosen_without_its_keys(missing: set[str]) -> None:
+    keys: dict[str, Any] = {
+        name: SecretStr("") if name in missing else key for name, key in STRIPE.items()
+    }
+    with pytest.raises(ValidationError, match="STRIPE_SECRET_KEY and STRIPE_WEBHOOK_SECRET must"):
+        Settings(payment_gateway=GatewayName.STRIPE, **keys)
+    keys = dict(STRIPE)
+    chosen = Settings(payment_gateway=GatewayName.STRIPE, **keys)
+    assert "sk_x" not in repr(chosen)
+    assert "whsec_x" not in repr(chosen)
+
+
 @pytest.mark.parametrize("host", [None, ""])
 def test_production_does_not_keep_mails_in_a_folder_unasked(host: str | None) -> None:
     with pytest.raises(ValidationError, match="SMTP_HOST must be set in production"):

@@ -12,7 +12,7 @@ from app.core.config import get_settings
 from app.core.deps import Principal
 from app.core.security import Role
 from app.integrations.payments.demo import DemoGateway
-from app.integrations.payments.factory import make_gateway
+from app.integrations.payments.factory import find_gateway
 from app.integrations.payments.gateway import ChargeOutcome, ChargeRequest
 from app.orders.checkout import place_order
 from app.orders.models import Order, OrderStatus
@@ -69,7 +69,7 @@ async def test_the_buyer_is_told_that_the_order_is_pending_and_it_is_settled_lat
     async with live_sessions() as session:
         settled = await settle_overdue(
             session,
-            find_gateway=make_gateway,
+            find_gateway=find_gateway,
             now=now + timedelta(hours=1),
             settings=get_settings(),
         )

@@ -13,7 +13,7 @@ from app.books.models import Book, Stock
 from app.cart.models import CartItem
 from app.core.config import get_settings
 from app.integrations.payments.demo import SILENT_CARD, DemoGateway
-from app.integrations.payments.factory import UnknownGatewayError, make_gateway
+from app.integrations.payments.factory import UnknownGatewayError, find_gateway
 from app.integrations.payments.gateway import (
     ChargeOutcome,
     ChargeRequest,
@@ -275,7 +275,7 @@ async def test_the_job_asks_each_payments_own_gateway(committed: AsyncSession) -
     await settle_overdue_orders.function()
     assert await statuses(committed) == [OrderStatus.PENDING, OrderStatus.CANCELLED]
     with pytest.raises(UnknownGatewayError, match="no payment gateway is named 'closed-down'"):
-        make_gateway("closed-down")
+        find_gateway("closed-down")
 
 
 async def test_the_job_settles_more_than_one_batch(committed: AsyncSession) -> None:

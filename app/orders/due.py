@@ -1,0 +1,16 @@
+"""Payments that are due in the shop."""
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.orders import repository
+from app.orders.errors import PaymentNotDueError
+
+
+async def record_payment(session: AsyncSession, *, order_id: int) -> None:
+    """Write that the buyer has paid at the counter. Who calls this records who says so.
+
+    Raises:
+        PaymentNotDueError: there is nothing to be paid in the shop, or it was paid.
+    """
+    if not await repository.mark_paid(session, order_id=order_id):
+        raise PaymentNotDueError

@@ -56,6 +56,9 @@ matrix: install ## Print who may do what: every endpoint, asked as everybody
 soak: install ## Run races, guesses, gateways' messages, killed workers, imports and damaged ONIX much longer than `make test`
 	@RACE_ROUNDS=200 $(RUN)pytest tests/orders/test_last_copies_race.py
 	@WEBHOOK_SEQUENCES=20000 $(RUN)pytest -q tests/orders/test_webhook_sequences.py
+	@RACE_ROUNDS=200 $(RUN)pytest tests/promotions/test_races.py
+	@DISCOUNT_BASKETS=10000 $(RUN)pytest -q tests/promotions/test_discounts.py
+	@MACHINE_RUNS=5000 $(RUN)pytest -q tests/promotions/test_machine.py
 	@ONIX_MUTATIONS=20000 $(RUN)pytest -q tests/books/onix/test_mutations.py
 	@HOSTILE_TEXTS=2000 $(RUN)pytest -q tests/books/test_search.py -k hostile
 	@IMPORT_KILLS=10 $(RUN)pytest -q tests/books/imports/test_journey.py -k killed

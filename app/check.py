@@ -9,6 +9,7 @@ from app.core.findings import Finding
 from app.db.session import snapshot_scope
 from app.notifications.service import find_repeated
 from app.orders.invariants import find_breaches
+from app.promotions.invariants import find_breaches as find_breaches_of_promotions
 
 
 async def check() -> list[Finding]:
@@ -24,5 +25,6 @@ async def check_in(session: AsyncSession) -> list[Finding]:
         *await find_unexplained(session),
         *await find_empty(session),
         *await find_breaches(session, now=utc_now()),
+        *await find_breaches_of_promotions(session),
         *await find_repeated(session),
     ]

@@ -23,6 +23,8 @@ TOPICS = {
     "works": ("works", "Works and their editions: show, merge, split."),
     "stock": ("stock", "Copies: where they are, what came, what was lost, what is low."),
     "user": ("accounts", "Accounts: admins, staff and their rights, passwords, sessions."),
+    "coupon": ("coupons", "Coupons: make, list, end."),
+    "gift-card": ("gift_cards", "Gift cards: issue, list, end."),
     "audit": ("audit", "What staff did."),
     "jobs": ("jobs", "Jobs that failed for good."),
     "check": ("check", "Look for data that break the shop's promises."),

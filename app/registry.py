@@ -34,6 +34,7 @@ from app.notifications.handlers import (
     announce_late_money_by_mail,
     cancel_order_by_mail,
     confirm_order_by_mail,
+    mail_gift_card,
     tell_that_book_is_back,
 )
 from app.notifications.jobs import prune_sent_words, send_mail, write_link_mail, write_notice
@@ -50,6 +51,10 @@ from app.orders.router import router as orders_router
 from app.orders.webhook_router import router as webhook_router
 from app.prebooks import models as prebook_models
 from app.prebooks.router import router as prebooks_router
+from app.promotions import models as promotion_models
+from app.promotions.jobs import forget_people_of_old_coupons
+from app.promotions.router import admin_router as admin_promotions_router
+from app.promotions.router import router as gift_cards_router
 from app.storefront.account import router as sign_in_pages
 from app.storefront.account_links import router as link_pages
 from app.storefront.addresses import router as address_pages
@@ -89,6 +94,7 @@ MODELS = (
     notification_models,
     order_models,
     prebook_models,
+    promotion_models,
     user_models,
     account_models,
     address_models,
@@ -122,6 +128,8 @@ API_ROUTERS = (
     webhook_router,
     wishlist_router,
     prebooks_router,
+    gift_cards_router,
+    admin_promotions_router,
     admin_users_router,
     audit_router,
 )
@@ -151,6 +159,7 @@ JOBS: tuple[Job, ...] = (
     give_back_late_money,
     prune_gateway_events,
     prune_guest_carts,
+    forget_people_of_old_coupons,
     prune_sent_words,
     prune_sign_ins,
     encrypt_two_step_secrets_anew,
@@ -164,6 +173,7 @@ HANDLERS: tuple[Handler, ...] = (
     confirm_order_by_mail,
     cancel_order_by_mail,
     announce_late_money_by_mail,
+    mail_gift_card,
     tell_that_book_is_back,
     claim_orders_of_guest,
 )

@@ -23,8 +23,12 @@ MAX_SIZE = 100
 
 LISTS: Mapping[str, tuple[str, ...]] = {
     "/api/v1/admin/audit": ("?limit=100", "?limit=100&thing=book&actor=a@example.com"),
+    "/api/v1/admin/coupons": ("?limit=100",),
+    "/api/v1/admin/gift-cards": ("?limit=100",),
+    "/api/v1/admin/gift-cards/{gift_card_id}/entries": ("?limit=100",),
     "/api/v1/admin/imports": ("?size=100",),
     "/api/v1/admin/imports/{import_id}/report": ("?size=100",),
+    "/api/v1/admin/offers": ("?limit=100",),
     "/api/v1/admin/orders": ("?limit=100",),
     "/api/v1/admin/stock": ("?limit=100", "?limit=100&low=true"),
     "/api/v1/admin/stock/{book_id}/movements": ("?limit=100",),
@@ -107,7 +111,9 @@ SHORT_ANSWERS = {
     "/api/v1/account",
     "/api/v1/account/export",
     "/health/ready",
+    "/api/v1/admin/coupons/{coupon_id}",
     "/api/v1/admin/imports/{import_id}",
+    "/api/v1/admin/offers/{offer_id}",
     "/api/v1/contributors/{contributor_id}",
     "/api/v1/orders/{order_id}",
 }
@@ -136,6 +142,11 @@ BOUNDED = {
     ("CartRead", "items"): "a basket holds 200 titles (app.cart.schemas.MAX_TITLES)",
     ("OrderRead", "items"): "an order is of one basket",
     ("CartRead", "unavailable_items"): "likewise",
+    **{
+        (schema, field): "five hundred at the most (app.promotions.schemas.MAX_NAMED)"
+        for schema in ("CouponRead", "OfferRead")
+        for field in ("book_ids", "genre_ids", "publisher_ids", "formats")
+    },
     ("Readiness", "reasons"): "what the shop needs to run",
 }
 """Lists inside answers, and what keeps them short."""
@@ -215,6 +226,7 @@ async def test_no_list_is_counted_off_deeply(client: AsyncClient, db_session: As
     names = {
         "import_id": await db_session.scalar(made),
         "book_id": (await make_book(db_session)).id,
+        "gift_card_id": 1,
     }
     for template, operation in operations():
         path = template.format_map(names) if is_list(operation) else template
@@ -329,6 +341,25 @@ new_orders AS (
   SELECT 'N' || n, :user, 'a@example.com', 'confirmed', 'USD', 5, CAST(n AS text), '', now(), now()
   FROM numbers RETURNING id
 ),
+new_coupons AS (
+  INSERT INTO coupons (code, title, kind, percent, currency)
+  SELECT 'CODE-' || n, 'Off', 'percent', 10, 'USD' FROM numbers
+),
+new_offers AS (
+  INSERT INTO offers (title, kind, percent) SELECT 'Off', 'percent', 10 FROM numbers
+),
+new_gift_cards AS (
+  INSERT INTO gift_cards (key, code_hash, last_characters, currency, initial_amount, balance,
+                          issued_by)
+  SELECT gen_random_uuid(), decode(lpad(CAST(n AS text), 64, '0'), 'hex'), '0000', 'USD', 5, 5, 'a'
+  FROM numbers RETURNING id
+),
+new_gift_card_entries AS (
+  INSERT INTO gift_card_entries (gift_card_id, kind, amount, balance_after)
+  SELECT coalesce((SELECT min(id) FROM gift_cards), (SELECT min(id) FROM new_gift_cards)),
+         'given_back', 1, 1
+  FROM numbers
+),
 new_payments AS (
   INSERT INTO payments (order_id, gateway, reference, amount, currency, status)
   SELECT id, 'demo', CAST(id AS text), 5, 'USD', 'captured' FROM new_orders
@@ -380,6 +411,7 @@ async def test_no_list_asks_more_of_the_database_for_more_rows(
             "slug": "volume-1-person",
             "work_id": ids["work"],
             "import_id": ids["import"],
+            "gift_card_id": await db_session.scalar(text("SELECT min(id) FROM gift_cards")),
         }
         for path, queries in {**LISTS, **OTHERS}.items():
             for query in queries:

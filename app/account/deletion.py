@@ -10,6 +10,7 @@ from app.books.imports.service import forget_requester
 from app.db.session import transactional
 from app.notifications.service import forget_recipients
 from app.orders.buyers import forget_buyer, has_unsettled_orders, list_addresses_written_to
+from app.promotions import gift_cards
 from app.users import links, removal
 from app.users.passwords import confirm_password
 
@@ -20,7 +21,8 @@ async def delete_account(
     """Delete an account for ever, and say so by mail.
 
     With it go its sessions, tokens, links, basket, wish list, waiting list, addresses and the
-    messages to it. Its orders, and the imports that it asked for as staff, stay without the person.
+    messages to it. Its orders, and the imports that it asked for as staff, stay without the person,
+    as do gift cards that were mailed to it.
 
     Raises:
         TooManyAttemptsError: too many passwords were wrong lately.
@@ -57,5 +59,7 @@ async def remove(
     await forget_requester(session, email=email)
     await removal.remove_account(session, user_id=user_id)
     of_others = await removal.list_taken(session, emails=written_to)
-    await forget_recipients(session, emails={email, *written_to} - of_others)
+    emails = {email, *written_to} - of_others
+    await forget_recipients(session, emails=emails)
+    await gift_cards.forget_recipients(session, emails=emails)
     await links.send_notice(session, notice=links.Notice.ACCOUNT_DELETED, recipient=email)

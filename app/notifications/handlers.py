@@ -9,10 +9,13 @@ from app.core.clock import utc_now
 from app.core.config import get_settings
 from app.db.session import session_scope
 from app.jobs.outbox import handles
-from app.notifications.service import write_mail
+from app.notifications.mailer import TOKEN_PLACE
+from app.notifications.service import GIFT_CARD, write_mail
 from app.orders.events import LateMoneyGivenBack, OrderCancelled, OrderConfirmed
 from app.orders.service import get_order_of_shop
 from app.prebooks.service import notify_waiting
+from app.promotions.events import GiftCardIssued
+from app.promotions.gift_cards import find_present
 from app.users.service import get_emails
 
 
@@ -32,6 +35,24 @@ async def cancel_order_by_mail(event: OrderCancelled, *, event_id: UUID) -> None
 async def announce_late_money_by_mail(event: LateMoneyGivenBack, *, event_id: UUID) -> None:
     """Tell the buyer, who was told that nothing was charged, why money came and went."""
     await _write_to_buyer("late_money", order_id=event.order_id, event_id=event_id)
+
+
+@handles(GiftCardIssued)
+async def mail_gift_card(event: GiftCardIssued, *, event_id: UUID) -> None:
+    """Bring a gift card to whom it is for, if anybody was named."""
+    async with session_scope() as session:
+        present = await find_present(session, gift_card_id=event.gift_card_id)
+        if present is None:
+            return
+        await write_mail(
+            session,
+            event_id=event_id,
+            recipient=present.recipient_email,
+            template=GIFT_CARD,
+            values={"card": present, "code": TOKEN_PLACE},
+            settings=get_settings(),
+            link_id=present.key,
+        )
 
 
 @handles(BookRestocked)

@@ -13,6 +13,7 @@ from app.jobs.queue import job, periodic
 from app.notifications.mailer import TOKEN_PLACE, compose
 from app.notifications.service import (
     SEND_MAIL,
+    find_secret,
     find_unsent_mail,
     forget_passing_mails,
     forget_sent_words,
@@ -32,9 +33,10 @@ async def send_mail(*, mail_id: int) -> None:
     settings = get_settings()
     async with session_scope() as session:
         mail = await find_unsent_mail(session, mail_id=mail_id)
-    if mail is None:
-        return
-    await mail_sender(settings).send(compose(mail, settings=settings))
+        if mail is None:
+            return
+        secret = await find_secret(session, mail=mail, settings=settings)
+    await mail_sender(settings).send(compose(mail, settings=settings, secret=secret))
     async with session_scope() as session:
         await mark_sent(session, mail_id=mail_id, now=utc_now())
 

@@ -14,10 +14,9 @@ from app.core.config import Settings
 from app.core.countries import country_name
 from app.core.money import format_money
 from app.notifications.models import Mail
-from app.users.links import link_token
 
 TOKEN_PLACE = "[token]"  # noqa: S105 (a place for one)
-"""Where the token of a mailed link will be; no e-mail address can contain it."""
+"""Where the token of a mailed link, or a gift card's code, will be; no address can contain it."""
 
 TEMPLATES = Path(__file__).parents[1] / "templates" / "email"
 
@@ -63,12 +62,14 @@ def render_mail(template: str, *, settings: Settings, values: Mapping[str, Any])
     )
 
 
-def compose(mail: Mail, *, settings: Settings) -> EmailMessage:
-    """Return the message as it is handed over, with the one Message-ID that it ever has."""
+def compose(mail: Mail, *, settings: Settings, secret: str | None = None) -> EmailMessage:
+    """Return the message as it is handed over, with the one Message-ID that it ever has.
+
+    ``secret`` is what belongs at ``TOKEN_PLACE`` and is in no row.
+    """
     text, html = mail.body_text, mail.body_html
-    if mail.link_id is not None:
-        token = link_token(mail.link_id, settings)
-        text, html = (words.replace(TOKEN_PLACE, token) for words in (text, html))
+    if secret is not None:
+        text, html = (words.replace(TOKEN_PLACE, secret) for words in (text, html))
     message = EmailMessage()
     message["From"] = settings.mail_from
     message["To"] = mail.recipient

@@ -14,7 +14,8 @@ class Mail(CreatedAt, Base):
 
     ``event_id`` is no foreign key: events are pruned, the row stays as the proof that this
     recipient was told. Its words are emptied some time after it was sent. Where ``link_id`` says
-    so they have a place for a link's token, which is nowhere but in the message itself.
+    so they have a place for a link's token, or a gift card's code, which is nowhere but in the
+    message itself.
     """
 
     __tablename__ = "mails"

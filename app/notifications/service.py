@@ -15,18 +15,29 @@ from app.notifications import repository
 from app.notifications.mailer import render_mail, sender_domain
 from app.notifications.models import Mail
 from app.notifications.schemas import MessageRead
+from app.promotions.gift_cards import reveal_code
 from app.users.account_models import LinkPurpose
-from app.users.links import Notice
+from app.users.links import Notice, link_token
 
 SEND_MAIL = JobKind(name="notifications.send_mail", queue="mail", priority=Priority.LOW)
 """The job that hands a message over. A mail server that hangs holds up this queue alone."""
 
+
+GIFT_CARD = "gift_card"
+"""The folder of the mail that brings a gift card."""
 
 PASSING = frozenset({*LinkPurpose, *Notice})
 """Messages of which it need not be known for ever that they were written: no event repeats them."""
 
 WORDS_KEPT_FOR = timedelta(days=30)
 """How long the words of a message that was sent can still be looked up."""
+
+
+class SecretForgottenError(LookupError):
+    """A gift card cannot be mailed: the secret that its code came of is not in the settings."""
+
+    def __init__(self) -> None:
+        super().__init__("add the former secret to SECRET_KEYS_FORMER and requeue the job")
 
 
 async def write_mail(
@@ -41,7 +52,8 @@ async def write_mail(
 ) -> None:
     """Write a message about an event and queue its sending, once per event and recipient.
 
-    With ``link_id``, ``mailer.TOKEN_PLACE`` in its words is where that link's token belongs.
+    With ``link_id``, ``mailer.TOKEN_PLACE`` in its words is where that link's token belongs, or
+    the code of the gift card with that key.
     """
     rendered = render_mail(template, settings=settings, values=values)
     mail_id = await repository.insert_mail(
@@ -62,6 +74,23 @@ async def write_mail(
 async def find_unsent_mail(session: AsyncSession, *, mail_id: int) -> Mail | None:
     """Return a message that has not been handed over yet."""
     return await repository.find_unsent(session, mail_id)
+
+
+async def find_secret(session: AsyncSession, *, mail: Mail, settings: Settings) -> str | None:
+    """Return what belongs at ``mailer.TOKEN_PLACE`` of a message, which is in no row.
+
+    Raises:
+        SecretForgottenError: the code came of a secret of the shop's that its settings name no
+            more; the message waits until they do.
+    """
+    if mail.link_id is None:
+        return None
+    if mail.template == GIFT_CARD:
+        code = await reveal_code(session, key=mail.link_id)
+        if code is None:
+            raise SecretForgottenError
+        return code
+    return link_token(mail.link_id, settings)
 
 
 async def mark_sent(session: AsyncSession, *, mail_id: int, now: datetime) -> None:

@@ -41,6 +41,7 @@ class Purpose(StrEnum):
     MAIL = "mail"
     PASSWORD_CHECK = "password-check"  # noqa: S105 (likewise)
     SECOND_FACTOR = "second-factor"
+    GIFT_CARD = "gift-card"
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,7 @@ LIMITS = {
     Purpose.MAIL: Limits(account=Limit(5, HOUR), address=Limit(50, HOUR)),
     Purpose.PASSWORD_CHECK: Limits(account=Limit(10, QUARTER), address=Limit(100, QUARTER)),
     Purpose.SECOND_FACTOR: Limits(account=Limit(10, QUARTER), address=Limit(100, QUARTER)),
+    Purpose.GIFT_CARD: Limits(account=Limit(10, QUARTER), address=Limit(30, QUARTER)),
 }
 
 

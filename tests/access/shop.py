@@ -44,6 +44,9 @@ from app.integrations.storage import FolderStorage
 from app.main import app
 from app.orders.models import Order, OrderLine, OrderStatus, Payment, PaymentStatus
 from app.prebooks.models import Prebook
+from app.promotions import coupons, gift_cards, offers
+from app.promotions.schemas import CouponCreate, OfferWrite
+from app.promotions.terms import CouponKind, OfferKind
 from app.registry import Base
 from app.users.deps import SESSION
 from app.users.models import User
@@ -335,7 +338,22 @@ async def _things(session: AsyncSession, visitors: Mapping[str, Visitor]) -> dic
     )
     session.add_all([line, payment])
     await session.flush()  # likewise
+    coupon = await coupons.create_coupon(
+        session,
+        coupon=CouponCreate(code="FREE", title="Free", kind=CouponKind.FREE_SHIPPING),
+        currency="USD",
+    )
+    offer = await offers.create_offer(
+        session, offer=OfferWrite(title="A tenth", kind=OfferKind.PERCENT, percent=Decimal(10))
+    )
+    gift_card = await gift_cards.issue(
+        session, amount=Decimal(25), currency="USD", actor="admin@example.com"
+    )
     return {
+        "coupon_id": coupon.id,
+        "offer_id": offer.id,
+        "gift_card_id": gift_card.id,
+        "gift_card_code": gift_card.code,
         "book_id": book.id,
         "work_id": book.work_id,
         "slug": "emma-jane-austen",
@@ -385,6 +403,7 @@ def _examples(ids: Mapping[str, Any], refresh_token: str) -> dict[str, Example]:
         )
     }
     pick = {"note": "Again.", "picked_by": "Ann", "position": 2}
+    tenth = {"title": "A tenth", "kind": "percent", "percent": "10"}
     return names | {
         # accounts
         f"POST {api}/auth/login": Example(json=credentials),
@@ -429,6 +448,17 @@ def _examples(ids: Mapping[str, Any], refresh_token: str) -> dict[str, Example]:
         f"DELETE {api}/wishlist/{{book_id}}": Example(),
         f"POST {api}/prebooks": Example(json={"book_id": ids["sold_out_book_id"]}),
         f"DELETE {api}/prebooks/{{prebook_id}}": Example(),
+        # promotions
+        f"POST {api}/gift-cards/balance": Example(json={"code": ids["gift_card_code"]}),
+        f"POST {admin}/coupons": Example(json={"code": "TEN"} | tenth),
+        f"PUT {admin}/coupons/{{coupon_id}}": Example(json=tenth),
+        f"POST {admin}/coupons/{{coupon_id}}/end": Example(),
+        f"POST {admin}/offers": Example(json=tenth),
+        f"PUT {admin}/offers/{{offer_id}}": Example(json=tenth),
+        f"POST {admin}/offers/{{offer_id}}/end": Example(),
+        f"POST {admin}/gift-cards": Example(json={"amount": "25.00"}),
+        f"PUT {admin}/gift-cards/{{gift_card_id}}": Example(json={"note": "For the fair."}),
+        f"POST {admin}/gift-cards/{{gift_card_id}}/end": Example(),
         # pages
         "GET /books/{book_id}": Example(status=301),
         "GET /isbn/{isbn}": Example(status=301),

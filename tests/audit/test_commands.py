@@ -19,12 +19,17 @@ from app.books.models import Import, ImportKind
 from app.cli import TOPICS, app
 from app.commands import demo, terminal
 from app.db.session import AsyncSessionLocal, dispose_engine, session_scope
+from app.promotions.models import GiftCard
 from app.users.two_step.models import TwoStep
 from tests.books.onix.messages import IDENTIFIED, ROOT_30
 from tests.factories import empty_every_table, make_book
 
 CHANGES = {
+    "coupon create": ["coupon.create"],
+    "coupon end": ["coupon.end"],
     "demo": ["user.create_admin", "catalogue.stock_demo"],
+    "gift-card end": ["gift_card.end"],
+    "gift-card issue": ["gift_card.issue"],
     "import csv": ["import.end"],
     "import onix": ["import.end"],
     "import stock": ["stock.import"],
@@ -48,8 +53,10 @@ CHANGES = {
 CHANGES_NOTHING = {
     "audit export": "reads",
     "check": "reads",
+    "coupon list": "reads",
     "export csv": "reads",
     "export onix": "reads",
+    "gift-card list": "reads",
     "imports list": "reads",
     "imports report": "reads",
     "imports show": "reads",
@@ -193,6 +200,10 @@ def test_whatever_a_command_changes_is_written_down(
         "user grant": lambda: invoke("user", "grant", READER, "--right", "orders"),
         "user revoke": lambda: invoke("user", "revoke", READER),
         "user disable-two-step": lambda: invoke("user", "disable-two-step", READER),
+        "coupon create": lambda: invoke("coupon", "create", "TEN", "--percent", "10"),
+        "coupon end": lambda: invoke("coupon", "end", "ten"),
+        "gift-card issue": lambda: invoke("gift-card", "issue", "25", "--email", EMAIL),
+        "gift-card end": lambda: invoke("gift-card", "end", str(asyncio.run(gift_card_id()))),
     }
     assert steps.keys() == CHANGES.keys()
     asyncio.run(add_reader())
@@ -214,6 +225,8 @@ def test_whatever_a_command_changes_is_written_down(
         "unchanged": 0,
         "refused": 0,
     }
+    assert facts["gift_card.issue"] is not None
+    assert "code" not in facts["gift_card.issue"]
     assert facts["catalogue.stock_demo"] == {"books": 1, "staff_picks": 1}
     assert facts["import.end"] is not None
     assert (facts["import.end"]["status"], facts["import.end"]["records"]) == ("finished", 1)
@@ -227,6 +240,11 @@ async def add_reader() -> None:
         insert = "INSERT INTO users (email) VALUES (:email) RETURNING id"
         user_id = await session.scalar(text(insert), {"email": READER})
         session.add(TwoStep(user_id=user_id, encrypted_secret=""))
+
+
+async def gift_card_id() -> int:
+    async with session_scope() as session:
+        return (await session.scalars(select(GiftCard.id))).one()
 
 
 async def empty_the_shelves() -> None:

@@ -40,7 +40,8 @@ async def visitor(committed: AsyncSession) -> AsyncIterator[AsyncClient]:
 
 def words(mail: Mail) -> tuple[str, str]:
     """Return both bodies of the message as it is handed over."""
-    message = compose(mail, settings=get_settings())
+    secret = None if mail.link_id is None else link_token(mail.link_id, get_settings())
+    message = compose(mail, settings=get_settings(), secret=secret)
     text_part, html_part = (message.get_body((kind,)) for kind in ("plain", "html"))
     assert text_part is not None
     assert html_part is not None

@@ -61,6 +61,7 @@ soak: install ## Run races, guesses, gateways' messages, killed workers, imports
 	@MACHINE_RUNS=5000 $(RUN)pytest -q tests/promotions/test_machine.py
 	@ONIX_MUTATIONS=20000 $(RUN)pytest -q tests/books/onix/test_mutations.py
 	@HOSTILE_TEXTS=2000 $(RUN)pytest -q tests/books/test_search.py -k hostile
+	@TAX_CARTS=200000 $(RUN)pytest -q tests/tax/test_working_out.py
 	@IMPORT_KILLS=10 $(RUN)pytest -q tests/books/imports/test_journey.py -k killed
 	@REFRESH_ROUNDS=100 GUESSES=2000 $(RUN)pytest -q tests/users/test_over_sockets.py
 	@$(RUN)python -m bench equal-times --timings 1000

@@ -20,6 +20,7 @@ TOPICS = {
     "import": ("books", "Bring books in."),
     "imports": ("imports", "Look after imports: progress, reports, cancelling."),
     "export": ("export", "Take the catalogue out."),
+    "tax": ("tax", "Tax: the rates of each country."),
     "works": ("works", "Works and their editions: show, merge, split."),
     "stock": ("stock", "Copies: where they are, what came, what was lost, what is low."),
     "user": ("accounts", "Accounts: admins, staff and their rights, passwords, sessions."),

@@ -55,6 +55,8 @@ from app.promotions import models as promotion_models
 from app.promotions.jobs import forget_people_of_old_coupons
 from app.promotions.router import admin_router as admin_promotions_router
 from app.promotions.router import router as gift_cards_router
+from app.shipping import models as shipping_models
+from app.shipping.router import admin_router as admin_shipping_router
 from app.storefront.account import router as sign_in_pages
 from app.storefront.account_links import router as link_pages
 from app.storefront.addresses import router as address_pages
@@ -65,6 +67,8 @@ from app.storefront.demo_bank import router as demo_bank_pages
 from app.storefront.oauth import router as oauth_pages
 from app.storefront.two_step import router as two_step_pages
 from app.storefront.your_account import router as account_pages
+from app.tax import models as tax_models
+from app.tax.router import admin_router as admin_tax_router
 from app.users import account_models
 from app.users import models as user_models
 from app.users.account_router import password_router
@@ -95,6 +99,8 @@ MODELS = (
     order_models,
     prebook_models,
     promotion_models,
+    shipping_models,
+    tax_models,
     user_models,
     account_models,
     address_models,
@@ -132,6 +138,8 @@ API_ROUTERS = (
     admin_promotions_router,
     admin_users_router,
     audit_router,
+    admin_shipping_router,
+    admin_tax_router,
 )
 
 PAGE_ROUTERS = (

@@ -32,6 +32,9 @@ LISTS: Mapping[str, tuple[str, ...]] = {
     "/api/v1/admin/orders": ("?limit=100",),
     "/api/v1/admin/stock": ("?limit=100", "?limit=100&low=true"),
     "/api/v1/admin/stock/{book_id}/movements": ("?limit=100",),
+    "/api/v1/admin/shipping/methods": ("?limit=100",),
+    "/api/v1/admin/shipping/zones": ("?limit=100",),
+    "/api/v1/admin/tax-rates": ("?limit=100", "?limit=100&country=DE"),
     "/api/v1/admin/users": ("?per_page=100", "?per_page=100&role=user&is_active=true"),
     "/api/v1/books": (
         "?size=100",
@@ -120,6 +123,7 @@ SHORT_ANSWERS = {
 """Single things whose lists are loaded with them, of one statement however many there are."""
 
 BOUNDED = {
+    ("ZoneRead", "countries"): "as many as there are countries",
     ("UserRead", "rights"): "as many as there are areas",
     ("BookRead", "contributors"): "those of one record of a feed",
     ("BookRead", "subjects"): "those of one record of a feed",
@@ -276,6 +280,17 @@ new_movements AS (
 ),
 new_users AS (
   INSERT INTO users (email) SELECT 'many' || n || '@example.com' FROM numbers
+),
+new_zones AS (
+  INSERT INTO shipping_zones (name) SELECT 'Zone ' || n FROM numbers RETURNING id
+),
+new_methods AS (
+  INSERT INTO shipping_methods (kind, name, zone_id, price) SELECT 'parcel', 'Parcel', id, 5
+  FROM new_zones
+),
+new_rates AS (
+  INSERT INTO tax_rates (country, kind, valid_from, rate, source, as_of)
+  SELECT 'DE', 'book', DATE '2026-01-01' + n, 7, 'A law', DATE '2026-01-01' FROM numbers
 ),
 new_entries_of_the_audit AS (
   INSERT INTO audit_entries (actor, action, thing, thing_id)

@@ -180,6 +180,8 @@ SQL_CONSTRAINTS = {
     "ck_books_gtin_digits": "SELECT CAST(:text AS text) ~ '^[0-9]{8,14}$'",
     "ck_books_isbn_canonical": "SELECT CAST(:text AS text) ~ '^97[89][0-9]{10}$'",
     "ck_prices_currency_iso": "SELECT CAST(:text AS text) ~ '^[A-Z]{3}$'",
+    "ck_shipping_zone_countries_country_code": "SELECT CAST(:text AS text) ~ '^[A-Z]{2}$'",
+    "ck_tax_rates_country_code": "SELECT CAST(:text AS text) ~ '^[A-Z]{2}$'",
 }
 """The patterns that PostgreSQL matches, by the functions and constraints that have them."""
 

@@ -129,6 +129,17 @@ def format_of(form: str, details: Collection[str] = ()) -> BookFormat:
     return FORMATS_BY_FORM.get(form) or FORMATS_BY_GROUP.get(form[:1], BookFormat.OTHER)
 
 
+def is_download(book_format: BookFormat, form: str | None) -> bool:
+    """Tell whether an edition is sent as a file, by its format and product form (ONIX list 150).
+
+    E-books are, and audiobooks unless their form is a disc, a tape or a player (``A…``, other
+    than ``AJ``, the file; ``AA`` says nothing of the carrier).
+    """
+    if book_format is BookFormat.AUDIOBOOK:
+        return form is None or not form.startswith("A") or form in {"AA", "AJ"}
+    return book_format is BookFormat.EBOOK
+
+
 class ContributorRole(StrEnum):
     """What somebody did for a work: the roles of ONIX list 17, in a word or two."""
 

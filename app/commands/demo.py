@@ -23,6 +23,7 @@ from app.core.config import get_settings
 from app.core.security import hash_password
 from app.db import migrations
 from app.db.session import dispose_engine, session_scope
+from app.shipping.demo import set_up_shipping
 from app.users.administration import create_admin
 from app.users.errors import EmailConflictError
 from app.users.service import has_admin
@@ -76,6 +77,7 @@ async def _prepare() -> NewAdmin | None:
     """Have an admin account and a stocked catalogue, and leave no connection open."""
     admin = await ensure_admin()
     taken = await ensure_catalogue()
+    await ensure_shipping()
     if taken:
         out.print(f"==> {taken} books on the shelves")
     await dispose_engine()
@@ -135,6 +137,12 @@ async def ensure_catalogue() -> int:
     )
     await _pick_for_staff(taken=report.taken)
     return report.taken
+
+
+async def ensure_shipping() -> bool:
+    """Let a shop that has no zones send parcels at home and abroad; tell whether it had none."""
+    async with session_scope() as session:
+        return await set_up_shipping(session, actor=command_line(), shop=get_settings())
 
 
 async def _pick_for_staff(*, taken: int) -> None:

@@ -63,6 +63,13 @@ class TwoStepRule(StrEnum):
     REQUIRED = "required"
 
 
+class TaxRounding(StrEnum):
+    """What is rounded: the tax on each line, or that on all lines of one rate."""
+
+    LINE = "line"
+    ORDER = "order"
+
+
 class SilentRegistration(StrEnum):
     """Where opening an account tells nobody whether the address has one; a mail tells its owner."""
 
@@ -99,6 +106,11 @@ class Settings(BaseSettings):
     country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")] = "US"
     locale: str = "en_US"
     time_zone: str = "UTC"
+
+    prices_include_tax: bool = True
+    tax_rounding: TaxRounding = TaxRounding.LINE
+    tax_one_stop_shop: bool = True
+    default_weight_g: Annotated[int, Field(ge=0, le=100_000)] = 400
 
     silent_registration: SilentRegistration = SilentRegistration.PAGES
     access_token_minutes: Annotated[int, Field(ge=1)] = 15

@@ -1,8 +1,11 @@
 """The countries that an address can be in, and what they are called."""
 
 from functools import cache
+from typing import Annotated
 
 from babel import Locale
+from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
 
 ISO_LETTERS = 2
 NO_COUNTRIES = frozenset(
@@ -18,6 +21,17 @@ COUNTRY_CODES = frozenset[str](
     for code in map(str, Locale("en").territories)
     if code.isalpha() and len(code) == ISO_LETTERS and code not in NO_COUNTRIES
 )
+
+
+def refuse_unknown_country(code: str) -> str:
+    """Return the code if it is a country's."""
+    if code not in COUNTRY_CODES:
+        raise PydanticCustomError("country", "Please choose a country.")
+    return code
+
+
+Country = Annotated[str, AfterValidator(refuse_unknown_country), Field(examples=["GB"])]
+"""An ISO 3166-1 alpha-2 code, as schemas take it."""
 
 
 def country_name(code: str, locale: str) -> str:

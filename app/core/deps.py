@@ -141,4 +141,5 @@ class StaffFor:
 CatalogueStaff = Annotated[Principal, Depends(StaffFor(Right.CATALOGUE), scope="function")]
 OrdersStaff = Annotated[Principal, Depends(StaffFor(Right.ORDERS), scope="function")]
 CustomersStaff = Annotated[Principal, Depends(StaffFor(Right.CUSTOMERS), scope="function")]
+SettingsStaff = Annotated[Principal, Depends(StaffFor(Right.SETTINGS), scope="function")]
 PromotionsStaff = Annotated[Principal, Depends(StaffFor(Right.PROMOTIONS), scope="function")]

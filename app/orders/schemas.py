@@ -5,24 +5,13 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
-from pydantic_core import PydanticCustomError
+from pydantic import Field
 
-from app.core.countries import COUNTRY_CODES
+from app.core.countries import Country
 from app.core.schemas import OneLine, ReadModel, Text, WriteModel
 from app.orders.models import Order, OrderLine, OrderStatus, PaymentStatus
 
 Line = Annotated[OneLine, Field(min_length=1, max_length=120)]
-
-
-def refuse_unknown_country(code: str) -> str:
-    """Return the code if it is a country's."""
-    if code not in COUNTRY_CODES:
-        raise PydanticCustomError("country", "Please choose a country.")
-    return code
-
-
-Country = Annotated[str, AfterValidator(refuse_unknown_country), Field(examples=["GB"])]
 
 
 class Address(WriteModel):

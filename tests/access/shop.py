@@ -48,6 +48,9 @@ from app.promotions import coupons, gift_cards, offers
 from app.promotions.schemas import CouponCreate, OfferWrite
 from app.promotions.terms import CouponKind, OfferKind
 from app.registry import Base
+from app.shipping.models import MethodKind, ShippingMethod, ShippingZone
+from app.tax.kinds import ProductKind
+from app.tax.models import TaxRate
 from app.users.deps import SESSION
 from app.users.models import User
 from app.users.sessions import start_session
@@ -336,7 +339,21 @@ async def _things(session: AsyncSession, visitors: Mapping[str, Visitor]) -> dic
     tokens = await start_family(
         session, user_id=reader.id, role=Role.USER, now=now, settings=get_settings()
     )
-    session.add_all([line, payment])
+    zones = [ShippingZone(name="Here"), ShippingZone(name="There")]
+    session.add_all([line, payment, *zones])
+    await session.flush()  # likewise
+    method = ShippingMethod(
+        kind=MethodKind.PARCEL, name="Parcel", zone_id=zones[0].id, price=Decimal("5.00")
+    )
+    rate = TaxRate(
+        country="DE",
+        kind=ProductKind.BOOK,
+        valid_from=now.date(),
+        rate=Decimal(7),
+        source="UStG",
+        as_of=now.date(),
+    )
+    session.add_all([method, rate])
     await session.flush()  # likewise
     coupon = await coupons.create_coupon(
         session,
@@ -368,6 +385,12 @@ async def _things(session: AsyncSession, visitors: Mapping[str, Visitor]) -> dic
         "item_id": items[reader.id].id,
         "prebook_id": prebook.id,
         "user_id": _account(visitors, "target").id,
+        "zone_id": zones[0].id,
+        "empty_zone_id": zones[1].id,
+        "method_id": method.id,
+        "rate_id": rate.id,
+        "country": "DE",
+        "kind": "book",
         "digest": "0" * 64,
         "name": "400.webp",
         "second_book_id": second.id,
@@ -438,6 +461,22 @@ def _examples(ids: Mapping[str, Any], refresh_token: str) -> dict[str, Example]:
         f"POST {admin}/imports/{{import_id}}/cancel": Example(
             ids={"import_id": ids["waiting_import_id"]}
         ),
+        # shipping and tax
+        f"POST {admin}/shipping/zones": Example(json={"name": "Europe", "countries": ["DE"]}),
+        f"PUT {admin}/shipping/zones/{{zone_id}}": Example(
+            json={"name": "Everywhere", "is_rest_of_world": True}
+        ),
+        f"DELETE {admin}/shipping/zones/{{zone_id}}": Example(
+            ids={"zone_id": ids["empty_zone_id"]}
+        ),
+        f"POST {admin}/shipping/methods": Example(json={"kind": "digital", "name": "Download"}),
+        f"PUT {admin}/shipping/methods/{{method_id}}": Example(
+            json={"kind": "collect", "name": "Collect", "collect_at": "1 Road"}
+        ),
+        f"DELETE {admin}/shipping/methods/{{method_id}}": Example(),
+        f"PUT {admin}/tax-rates/{{country}}/{{kind}}": Example(json={"rate": "7.5"}),
+        f"DELETE {admin}/tax-rates/{{rate_id}}": Example(),
+        f"POST {admin}/tax-rates/reset": Example(json={"country": "DE"}),
         # basket, orders, wishes
         f"POST {api}/cart/items": Example(json={"book_id": ids["wanted_book_id"]}),
         f"PUT {api}/cart/items/{{item_id}}": Example(json={"quantity": 2}),

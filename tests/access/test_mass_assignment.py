@@ -49,6 +49,8 @@ OWNED: Mapping[str, Any] = {
 TAKEN = {
     ("BookCreate", "price"): "staff price books",
     ("BookUpdate", "price"): "staff price books",
+    ("MethodWrite", "price"): "staff price shipping",
+    ("MethodWrite", "is_active"): "staff offer ways of shipping, or do not",
     ("RightsUpdate", "rights"): "what an admin gives",
     ("ContributorWrite", "role"): "what somebody did for a book",
     ("SeriesWrite", "number"): "which volume a book is",

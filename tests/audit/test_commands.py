@@ -27,9 +27,9 @@ from tests.factories import empty_every_table, make_book
 CHANGES = {
     "coupon create": ["coupon.create"],
     "coupon end": ["coupon.end"],
-    "demo": ["user.create_admin", "catalogue.stock_demo"],
     "gift-card end": ["gift_card.end"],
     "gift-card issue": ["gift_card.issue"],
+    "demo": ["user.create_admin", "catalogue.stock_demo", "shipping.set_up_demo"],
     "import csv": ["import.end"],
     "import onix": ["import.end"],
     "import stock": ["stock.import"],
@@ -39,6 +39,8 @@ CHANGES = {
     "stock correct": ["stock.correct"],
     "stock receive": ["stock.receive"],
     "stock watch": ["stock.watch"],
+    "tax rates reset": ["tax_rate.reset"],
+    "tax rates set": ["tax_rate.set"],
     "user create-admin": ["user.create_admin"],
     "user disable-two-step": ["user.disable_two_step"],
     "user grant": ["user.set_rights"],
@@ -63,6 +65,7 @@ CHANGES_NOTHING = {
     "jobs parked": "reads",
     "stock low": "reads",
     "stock show": "reads",
+    "tax rates list": "reads",
     "user list": "reads",
     "works show": "reads",
     "serve": "starts a process",
@@ -84,10 +87,17 @@ def commands() -> set[str]:
     found = set()
     for word, (module, _) in TOPICS.items():
         topic = import_module(f"app.commands.{module}").app
-        command = typer.main.get_command(topic)
-        names = getattr(command, "commands", None)
-        found |= {f"{word} {name}" for name in names} if names else {word}
+        found |= set(words_of(word, typer.main.get_command(topic)))
     return found
+
+
+def words_of(word: str, command: Any) -> Iterator[str]:
+    """Return what is typed for each command below one, or for itself."""
+    below = getattr(command, "commands", {})
+    for name, inner in below.items():
+        yield from words_of(f"{word} {name}", inner)
+    if not below:
+        yield word
 
 
 def test_every_command_says_whether_it_changes_anything() -> None:
@@ -173,6 +183,8 @@ def test_whatever_a_command_changes_is_written_down(
         assert await demo.ensure_admin() is not None
         await empty_the_shelves()
         assert await demo.ensure_catalogue() == 1
+        assert await demo.ensure_shipping()
+        assert not await demo.ensure_shipping()
         await dispose_engine()
 
     steps: dict[str, Callable[[], Any]] = {
@@ -194,6 +206,8 @@ def test_whatever_a_command_changes_is_written_down(
         "stock watch": lambda: invoke("stock", "watch", str(ids["book"]), "2"),
         "import thema": lambda: invoke("import", "thema", path["thema.json"]),
         "demo": lambda: asyncio.run(stock_demo()),
+        "tax rates reset": lambda: invoke("tax", "rates", "reset", "fr", "--yes"),
+        "tax rates set": lambda: invoke("tax", "rates", "set", "FR", "book", "6", "--source", "B"),
         "user create-admin": lambda: invoke("user", "create-admin", EMAIL, stdin=PASSWORD),
         "user reset-password": lambda: invoke("user", "reset-password", EMAIL, stdin=PASSWORD),
         "user revoke-sessions": lambda: invoke("user", "revoke-sessions", EMAIL),
@@ -228,8 +242,34 @@ def test_whatever_a_command_changes_is_written_down(
     assert facts["gift_card.issue"] is not None
     assert "code" not in facts["gift_card.issue"]
     assert facts["catalogue.stock_demo"] == {"books": 1, "staff_picks": 1}
+    assert facts["shipping.set_up_demo"] == {"zones": 2, "methods": 6}
     assert facts["import.end"] is not None
     assert (facts["import.end"]["status"], facts["import.end"]["records"]) == ("finished", 1)
+
+
+def test_tax_rates_are_listed_set_and_refused(
+    shop: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del shop
+    monkeypatch.setattr(terminal.out, "_width", 200)
+    rates = ("tax", "rates")
+    nothing = "There is no such rate: what is sold there bears no tax.\n"
+    assert invoke(*rates, "list").output == nothing
+    assert invoke(*rates, "reset", stdin="n\n").exit_code == 1
+    assert invoke(*rates, "list").output == nothing
+    assert "136 rates are set" in invoke(*rates, "reset", stdin="y\n").output
+    assert invoke(*rates, "list").output.count("UStG") == 8  # Austria's and Germany's, of two pages
+    told = invoke(*rates, "set", "lv", "book", "12.50", "--from", "2027-01-01").output
+    assert told == "LV, book: 12.5 per cent from 2027-01-01 on.\n"
+    assert "12.5" in invoke(*rates, "list", "lv").output
+    for words, arguments in {
+        "Freedonia is no country": ("list", "Freedonia"),
+        "There are rates for book, ebook, audiobook, other.": ("set", "FR", "shipping", "5"),
+        "rate: Input should be less than or equal to 100.": ("set", "FR", "book", "101"),
+    }.items():
+        refused = invoke(*rates, *arguments)
+        assert refused.exit_code == 1
+        assert words in refused.stderr.replace("\n", " ")
 
 
 READER = "reader@example.com"

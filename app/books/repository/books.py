@@ -132,6 +132,14 @@ async def list_titles(session: AsyncSession, *, book_ids: Collection[int]) -> Se
     return (await session.execute(statement)).all()
 
 
+async def list_measures(session: AsyncSession, *, book_ids: Collection[int]) -> Sequence[AnyRow]:
+    """Return weights, formats and product forms of books, sold or not."""
+    statement = select(Book.id, Book.weight_g, Book.format, Book.product_form).where(
+        among(Book.id, book_ids)
+    )
+    return (await session.execute(statement)).all()
+
+
 async def insert_book(
     session: AsyncSession, *, work: Mapping[str, Any], book: Mapping[str, Any]
 ) -> tuple[int, int]:

@@ -1,0 +1,1 @@
+"""How an order comes to its buyer, and what that costs."""

@@ -54,7 +54,10 @@ matrix: install ## Print who may do what: every endpoint, asked as everybody
 
 .PHONY: soak
 soak: install ## Run races, guesses, gateways' messages, killed workers, imports and damaged ONIX much longer than `make test`
-	@RACE_ROUNDS=200 $(RUN)pytest tests/orders/test_last_copies_race.py
+	@RACE_ROUNDS=20 $(RUN)pytest tests/orders/test_last_copies_race.py
+	@KEY_BASKETS=200 $(RUN)pytest tests/orders/test_one_key_many_posts.py
+	@BUYING_FACTOR=20 $(RUN)pytest tests/orders/test_buying_for_real.py
+	@ROUNDING_CARTS=200000 $(RUN)pytest tests/orders/test_totals.py
 	@WEBHOOK_SEQUENCES=20000 $(RUN)pytest -q tests/orders/test_webhook_sequences.py
 	@RACE_ROUNDS=200 $(RUN)pytest tests/promotions/test_races.py
 	@DISCOUNT_BASKETS=10000 $(RUN)pytest -q tests/promotions/test_discounts.py

@@ -11,6 +11,7 @@ from starlette.types import Receive, Scope, Send
 from app import __version__
 from app.books.cover_router import UPLOAD_PATH
 from app.books.imports.router import UPLOAD_PATH as IMPORT_PATH
+from app.cart.deps import CART
 from app.core import health
 from app.core.config import Settings, get_settings
 from app.core.exceptions import ErrorResponder
@@ -30,7 +31,6 @@ from app.integrations.oauth.factory import make_providers
 from app.integrations.payments.factory import make_gateway
 from app.integrations.storage import media_storage
 from app.registry import API_ROUTERS, PAGE_ROUTERS
-from app.storefront.context import CART
 from app.storefront.errors import error_page, lead_to_sign_in, lead_to_two_step
 from app.storefront.static import static_files
 from app.users.deps import SESSION

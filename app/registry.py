@@ -38,10 +38,13 @@ from app.notifications.handlers import (
     tell_that_book_is_back,
 )
 from app.notifications.jobs import prune_sent_words, send_mail, write_link_mail, write_notice
+from app.orders import checkout_models
 from app.orders import models as order_models
+from app.orders.checkout_router import router as checkouts_router
 from app.orders.handlers import claim_orders_of_guest
 from app.orders.jobs import (
     give_back_late_money,
+    prune_checkouts,
     prune_gateway_events,
     settle_overdue_orders,
     settle_reported_order,
@@ -96,11 +99,12 @@ MODELS = (
     stripe_models,
     job_models,
     notification_models,
+    checkout_models,
     order_models,
     prebook_models,
-    promotion_models,
     shipping_models,
     tax_models,
+    promotion_models,
     user_models,
     account_models,
     address_models,
@@ -130,6 +134,7 @@ API_ROUTERS = (
     stock_router,
     cart_router,
     orders_router,
+    checkouts_router,
     admin_orders_router,
     webhook_router,
     wishlist_router,
@@ -157,6 +162,7 @@ PAGE_ROUTERS = (
 )
 
 JOBS: tuple[Job, ...] = (
+    prune_checkouts,
     send_mail,
     write_link_mail,
     write_notice,
@@ -180,8 +186,8 @@ JOBS: tuple[Job, ...] = (
 HANDLERS: tuple[Handler, ...] = (
     confirm_order_by_mail,
     cancel_order_by_mail,
-    announce_late_money_by_mail,
     mail_gift_card,
+    announce_late_money_by_mail,
     tell_that_book_is_back,
     claim_orders_of_guest,
 )

@@ -97,6 +97,7 @@ PAGES_WITHOUT_LISTS = {
     "/account/addresses/{address_id}": "a form",
     "/cart": "the basket, as /api/v1/cart",
     "/checkout": "the basket, as /api/v1/cart",
+    "/checkout/orders/{order_id}": "one order",
     "/orders/{order_id}": "one order",
     "/sign-in/two-step": "a form",
     "/sign-in/{provider}": "leads to the provider",
@@ -118,6 +119,7 @@ SHORT_ANSWERS = {
     "/api/v1/admin/imports/{import_id}",
     "/api/v1/admin/offers/{offer_id}",
     "/api/v1/contributors/{contributor_id}",
+    "/api/v1/checkouts/{checkout_id}",
     "/api/v1/orders/{order_id}",
 }
 """Single things whose lists are loaded with them, of one statement however many there are."""
@@ -145,6 +147,15 @@ BOUNDED = {
     ("Confirmed", "recovery_codes"): "ten",
     ("CartRead", "items"): "a basket holds 200 titles (app.cart.schemas.MAX_TITLES)",
     ("OrderRead", "items"): "an order is of one basket",
+    ("OrderRead", "discounts"): "one for each offer and code of a basket",
+    ("OrderRead", "taxes"): "one for each rate of a country",
+    ("CartItemRead", "notices"): "one for each kind of change, of which there are four",
+    ("CheckoutRead", "coupon_codes"): "ten (app.promotions.service.MAX_CODES)",
+    ("CheckoutRead", "problems"): "one for each check",
+    ("QuoteRead", "items"): "a quote is of one basket",
+    ("QuoteRead", "discounts"): "one for each offer and code of a basket",
+    ("QuoteRead", "taxes"): "one for each rate of a country",
+    ("QuoteRead", "shipping_options"): "the methods to one country, which staff keep",
     ("CartRead", "unavailable_items"): "likewise",
     **{
         (schema, field): "five hundred at the most (app.promotions.schemas.MAX_NAMED)"

@@ -27,6 +27,7 @@ class BookFormat(StrEnum):
     FILM = "film"
     SOFTWARE = "software"
     MERCHANDISE = "merchandise"
+    GIFT_CARD = "gift card"
     OTHER = "other"
 
 
@@ -132,12 +133,12 @@ def format_of(form: str, details: Collection[str] = ()) -> BookFormat:
 def is_download(book_format: BookFormat, form: str | None) -> bool:
     """Tell whether an edition is sent as a file, by its format and product form (ONIX list 150).
 
-    E-books are, and audiobooks unless their form is a disc, a tape or a player (``A…``, other
-    than ``AJ``, the file; ``AA`` says nothing of the carrier).
+    E-books are, and gift cards, whose codes are mailed; audiobooks unless their form is a disc, a
+    tape or a player (``A…``, other than ``AJ``, the file; ``AA`` says nothing of the carrier).
     """
     if book_format is BookFormat.AUDIOBOOK:
         return form is None or not form.startswith("A") or form in {"AA", "AJ"}
-    return book_format is BookFormat.EBOOK
+    return book_format in {BookFormat.EBOOK, BookFormat.GIFT_CARD}
 
 
 class ContributorRole(StrEnum):

@@ -1,8 +1,18 @@
 """Baskets: one for an account, or one for a browser whose cookie holds its token."""
 
 from datetime import datetime
+from decimal import Decimal
 
-from sqlalchemy import CheckConstraint, ForeignKey, Identity, Index, UniqueConstraint, func, text
+from sqlalchemy import (
+    CheckConstraint,
+    ForeignKey,
+    Identity,
+    Index,
+    Numeric,
+    UniqueConstraint,
+    func,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db.base import Base, CreatedAt
@@ -26,7 +36,11 @@ class Cart(CreatedAt, Base):
 
 
 class CartItem(CreatedAt, Base):
-    """So many copies of a book in a basket."""
+    """So many copies of a book in a basket.
+
+    ``price_seen`` is what one cost when its reader last changed the item; unknown where that was
+    before the shop kept it.
+    """
 
     __tablename__ = "cart_items"
     __table_args__ = (
@@ -38,3 +52,4 @@ class CartItem(CreatedAt, Base):
     cart_id: Mapped[int] = mapped_column(ForeignKey("carts.id", ondelete="CASCADE"))
     book_id: Mapped[int] = mapped_column(ForeignKey("books.id", ondelete="CASCADE"), index=True)
     quantity: Mapped[int]
+    price_seen: Mapped[Decimal | None] = mapped_column(Numeric(10, 2))

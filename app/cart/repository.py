@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 
 from sqlalchemy import ColumnElement, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.cart.models import Cart, CartItem
-from app.cart.schemas import MAX_QUANTITY, CartOwner
+from app.cart.schemas import MAX_QUANTITY, CartOwner, Copies
 
 
 def owned_by(owner: CartOwner) -> ColumnElement[bool]:
@@ -45,12 +46,12 @@ async def count_copies(session: AsyncSession, *, owner: CartOwner) -> int:
 
 
 async def insert_item(
-    session: AsyncSession, *, cart_id: int, book_id: int, quantity: int
+    session: AsyncSession, *, cart_id: int, book_id: int, quantity: int, price: Decimal
 ) -> CartItem | None:
-    """Add a book; ``None`` when it is there already."""
+    """Add a book at the price that its reader saw; ``None`` when it is there already."""
     statement = (
         insert(CartItem)
-        .values(cart_id=cart_id, book_id=book_id, quantity=quantity)
+        .values(cart_id=cart_id, book_id=book_id, quantity=quantity, price_seen=price)
         .on_conflict_do_nothing()
         .returning(CartItem)
     )
@@ -68,15 +69,23 @@ async def count_other_titles(session: AsyncSession, *, cart_id: int, book_id: in
 
 
 async def add_quantities(
-    session: AsyncSession, *, cart_id: int, quantities: Mapping[int, int]
+    session: AsyncSession, *, cart_id: int, copies: Mapping[int, Copies]
 ) -> None:
-    """Add copies of books, on top of what is there, up to the most that a basket holds."""
-    if not quantities:
+    """Add copies of books, on top of what is there, up to the most that a basket holds.
+
+    A price that was seen of what is there already stays.
+    """
+    if not copies:
         return
     statement = insert(CartItem).values(
         [
-            {"cart_id": cart_id, "book_id": book_id, "quantity": quantity}
-            for book_id, quantity in sorted(quantities.items())
+            {
+                "cart_id": cart_id,
+                "book_id": book_id,
+                "quantity": taken.quantity,
+                "price_seen": taken.price_seen,
+            }
+            for book_id, taken in sorted(copies.items())
         ]
     )
     await session.execute(
@@ -92,17 +101,25 @@ async def add_quantities(
 
 
 async def add_copies(
-    session: AsyncSession, *, cart_id: int, book_id: int, quantity: int, available: int
+    session: AsyncSession,
+    *,
+    cart_id: int,
+    book_id: int,
+    quantity: int,
+    price: Decimal,
+    available: int,
 ) -> bool:
     """Add copies of a book, on top of what is there and up to the most that a basket holds.
 
     Nothing changes, and the answer is false, if more would be there than are available.
     """
-    statement = insert(CartItem).values(cart_id=cart_id, book_id=book_id, quantity=quantity)
+    statement = insert(CartItem).values(
+        cart_id=cart_id, book_id=book_id, quantity=quantity, price_seen=price
+    )
     together = func.least(CartItem.quantity + statement.excluded.quantity, MAX_QUANTITY)
     changed = statement.on_conflict_do_update(
         index_elements=[CartItem.cart_id, CartItem.book_id],
-        set_={"quantity": together},
+        set_={"quantity": together, "price_seen": price},
         where=together <= available,
     ).returning(CartItem.id)
     return (await session.scalars(changed)).one_or_none() is not None
@@ -120,13 +137,17 @@ async def update_item(
     owner: CartOwner,
     item_id: int,
     quantity: int,
+    price: Decimal,
 ) -> CartItem | None:
-    """Set how many copies it shall be; ``None`` when it is no item of this basket."""
+    """Set how many copies it shall be, at the price that its reader saw.
+
+    ``None`` when it is no item of this basket.
+    """
     carts = select(Cart.id).where(owned_by(owner))
     statement = (
         update(CartItem)
         .where(CartItem.id == item_id, CartItem.cart_id.in_(carts))
-        .values(quantity=quantity)
+        .values(quantity=quantity, price_seen=price)
         .returning(CartItem)
         .execution_options(populate_existing=True)
     )
@@ -144,8 +165,8 @@ async def delete_item(session: AsyncSession, *, owner: CartOwner, item_id: int) 
     return (await session.scalars(statement)).one_or_none() is not None
 
 
-async def take_items(session: AsyncSession, *, owner: CartOwner) -> dict[int, int]:
-    """Empty the basket and return what was in it, as copies by book.
+async def take_items(session: AsyncSession, *, owner: CartOwner) -> dict[int, Copies]:
+    """Empty the basket and return what was in it, by book.
 
     The deletion is the claim: of two who try at once, the second finds an empty basket.
     """
@@ -153,9 +174,12 @@ async def take_items(session: AsyncSession, *, owner: CartOwner) -> dict[int, in
     statement = (
         delete(CartItem)
         .where(CartItem.cart_id.in_(carts))
-        .returning(CartItem.book_id, CartItem.quantity)
+        .returning(CartItem.book_id, CartItem.quantity, CartItem.price_seen)
     )
-    return {row.book_id: row.quantity for row in await session.execute(statement)}
+    return {
+        row.book_id: Copies(row.quantity, row.price_seen)
+        for row in await session.execute(statement)
+    }
 
 
 async def delete_cart(session: AsyncSession, *, owner: CartOwner) -> None:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from decimal import Decimal
+from enum import StrEnum
 from typing import Annotated, Self
 
 from pydantic import Field
@@ -10,8 +11,13 @@ from app.core.schemas import Id, ReadModel, WriteModel
 from app.core.security import hash_token
 
 MAX_QUANTITY = 99
+"""How many copies of a book can be in a basket, and in an order."""
+
 MAX_TITLES = 200
 """How many different books can be put into a basket, and be in an order."""
+
+FEW_COPIES = 3
+"""So few copies are said by their number."""
 
 Quantity = Annotated[int, Field(ge=1, le=MAX_QUANTITY)]
 
@@ -57,8 +63,41 @@ class CartBook(ReadModel):
     cover_image_url: str | None
 
 
+@dataclass(frozen=True)
+class Copies:
+    """Copies of a book, and what one cost when their reader last saw it, if that is known."""
+
+    quantity: int
+    price_seen: Decimal | None = None
+
+
+class CartChange(StrEnum):
+    """What is not as it was, or soon will not be.
+
+    ``price``: the book costs something else than when its reader last changed the item.
+    ``sold_out`` and ``too_few``: so many copies cannot be bought now. ``last_copies``: only a few
+    more are there than the basket has.
+    """
+
+    PRICE = "price"
+    SOLD_OUT = "sold_out"
+    TOO_FEW = "too_few"
+    LAST_COPIES = "last_copies"
+
+
+class CartNotice(ReadModel):
+    """A change, in a sentence for the reader."""
+
+    change: CartChange
+    text: str
+
+
 class CartItemRead(ReadModel):
-    """So many copies of a book, at today's price."""
+    """So many copies of a book, at today's price.
+
+    ``price_before`` is what one cost when the reader last changed the item, if that was another
+    price. ``notices`` say what a reader should know before buying.
+    """
 
     id: int
     book_id: int
@@ -66,6 +105,8 @@ class CartItemRead(ReadModel):
     book: CartBook
     available: int
     line_total: Decimal
+    price_before: Decimal | None = None
+    notices: list[CartNotice] = Field(default_factory=list)
 
 
 class CartRead(ReadModel):

@@ -16,6 +16,7 @@ from app.cart.errors import (
     CartItemNotFoundError,
 )
 from app.cart.models import CartItem
+from app.cart.notices import find_notices
 from app.cart.schemas import (
     MAX_QUANTITY,
     MAX_TITLES,
@@ -23,7 +24,9 @@ from app.cart.schemas import (
     CartItemRead,
     CartOwner,
     CartRead,
+    Copies,
 )
+from app.core.config import get_settings
 from app.core.market import Market
 from app.core.money import ZERO
 
@@ -52,8 +55,14 @@ async def count_copies(session: AsyncSession, *, owner: CartOwner) -> int:
 
 async def list_quantities(session: AsyncSession, *, owner: CartOwner) -> dict[int, int]:
     """Return the copies of each book in the basket, also of those that are no longer sold."""
+    copies = await list_copies(session, owner=owner)
+    return {book_id: item.quantity for book_id, item in copies.items()}
+
+
+async def list_copies(session: AsyncSession, *, owner: CartOwner) -> dict[int, Copies]:
+    """Return the basket as ``take_items`` would, and leave it as it is."""
     items = await repository.list_items(session, owner=owner)
-    return {item.book_id: item.quantity for item in items}
+    return {item.book_id: Copies(item.quantity, item.price_seen) for item in items}
 
 
 async def add_item(
@@ -71,7 +80,7 @@ async def add_item(
     offer = await _offer_in_stock(session, book_id=book_id, quantity=quantity, market=market)
     cart_id = await _cart_with_room(session, owner=owner, book_id=book_id)
     item = await repository.insert_item(
-        session, cart_id=cart_id, book_id=book_id, quantity=quantity
+        session, cart_id=cart_id, book_id=book_id, quantity=quantity, price=offer.price
     )
     if item is None:
         raise CartItemDuplicateError(field="book_id")
@@ -92,7 +101,12 @@ async def add_copies(
     offer = await _offer_in_stock(session, book_id=book_id, quantity=quantity, market=market)
     cart_id = await _cart_with_room(session, owner=owner, book_id=book_id)
     if not await repository.add_copies(
-        session, cart_id=cart_id, book_id=book_id, quantity=quantity, available=offer.on_hand
+        session,
+        cart_id=cart_id,
+        book_id=book_id,
+        quantity=quantity,
+        price=offer.price,
+        available=offer.on_hand,
     ):
         raise BookOutOfStockError(
             f"Only {offer.on_hand} left in stock, those in your basket included.",
@@ -116,7 +130,9 @@ async def update_item(
     if book_id is None:
         raise CartItemNotFoundError
     offer = await _offer_in_stock(session, book_id=book_id, quantity=quantity, market=market)
-    item = await repository.update_item(session, owner=owner, item_id=item_id, quantity=quantity)
+    item = await repository.update_item(
+        session, owner=owner, item_id=item_id, quantity=quantity, price=offer.price
+    )
     if item is None:  # taken out since
         raise CartItemNotFoundError
     return _read(item, offer)
@@ -132,8 +148,8 @@ async def remove_item(session: AsyncSession, *, owner: CartOwner, item_id: int) 
         raise CartItemNotFoundError
 
 
-async def take_items(session: AsyncSession, *, owner: CartOwner) -> dict[int, int]:
-    """Empty the basket for a checkout and return the copies by book.
+async def take_items(session: AsyncSession, *, owner: CartOwner) -> dict[int, Copies]:
+    """Empty the basket for a checkout and return what was in it, by book.
 
     Of two checkouts at once the second waits, and finds the basket empty.
     """
@@ -141,7 +157,7 @@ async def take_items(session: AsyncSession, *, owner: CartOwner) -> dict[int, in
 
 
 async def put_back(
-    session: AsyncSession, *, owner: CartOwner, quantities: Mapping[int, int]
+    session: AsyncSession, *, owner: CartOwner, copies: Mapping[int, Copies]
 ) -> None:
     """Add copies by book to the basket, up to ``MAX_QUANTITY`` of each.
 
@@ -149,15 +165,15 @@ async def put_back(
     ``MAX_TITLES``; no more can be put into it then.
     """
     cart_id = await repository.ensure_cart(session, owner=owner)
-    await repository.add_quantities(session, cart_id=cart_id, quantities=quantities)
+    await repository.add_quantities(session, cart_id=cart_id, copies=copies)
 
 
 async def merge_guest_cart(session: AsyncSession, *, token: str, user_id: int) -> None:
     """Move what a guest collected into the basket of the account that signed in."""
     guest = CartOwner.guest(token)
-    quantities = await repository.take_items(session, owner=guest)
-    if quantities:
-        await put_back(session, owner=CartOwner.account(user_id), quantities=quantities)
+    copies = await repository.take_items(session, owner=guest)
+    if copies:
+        await put_back(session, owner=CartOwner.account(user_id), copies=copies)
     await repository.delete_cart(session, owner=guest)
 
 
@@ -195,6 +211,7 @@ async def _offer_in_stock(
 
 
 def _read(item: CartItem, offer: Offer) -> CartItemRead:
+    copies = Copies(item.quantity, item.price_seen)
     return CartItemRead(
         id=item.id,
         book_id=item.book_id,
@@ -208,4 +225,6 @@ def _read(item: CartItem, offer: Offer) -> CartItemRead:
         ),
         available=min(offer.on_hand, MAX_QUANTITY),
         line_total=offer.price * item.quantity,
+        price_before=item.price_seen if item.price_seen != offer.price else None,
+        notices=find_notices(copies, offer, locale=get_settings().locale),
     )

@@ -3,28 +3,27 @@
 Three steps, of which the first and the last are transactions and the middle one talks to the
 gateway while none is open. Each step can be repeated, and whatever dies in between is finished
 by ``overdue.settle_overdue``, which the worker runs on a schedule.
+
+Both transactions lock in this order, so that no two wait for each other: the basket's rows, the
+order (a new one, or the one that is settled, which no reservation asks for), coupons, gift cards
+and stock, of each kind by ascending id. The stock comes last, so that a title that everybody wants
+is locked as briefly as can be.
 """
 
 import asyncio
 import hashlib
 import secrets
-from collections.abc import Awaitable, Mapping
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any
+from collections.abc import Awaitable, Sequence
+from contextlib import suppress
+from datetime import datetime
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.books import stock
 from app.books.errors import InsufficientStockError as ShortStockError
-from app.books.sale_rules import refuse_unsaleable
-from app.books.service import Offer, get_offers
 from app.cart import service as cart
-from app.cart.schemas import MAX_TITLES, CartOwner
 from app.core.config import Settings
-from app.core.deps import Principal
-from app.core.market import Market, shop_market
 from app.core.money import ZERO
 from app.db.session import transactional
 from app.integrations.payments.gateway import (
@@ -38,18 +37,35 @@ from app.orders import repository
 from app.orders.buyers import claim_orders
 from app.orders.errors import (
     CartEmptyError,
-    IdempotencyKeyReusedError,
+    EmailNeededError,
+    GiftCardSpentError,
     InsufficientStockError,
-    ItemsUnavailableError,
     OrderInProgressError,
     PaymentFailedError,
-    TooManyTitlesError,
 )
 from app.orders.events import OrderCancelled, OrderConfirmed
+from app.orders.gift_card_sales import issue_gift_cards
 from app.orders.late_money import note_late_money
-from app.orders.models import Order, OrderStatus, PaymentStatus
-from app.orders.schemas import CheckoutRequest, OrderRead, PaymentAction
+from app.orders.models import OrderStatus, PaymentStatus
+from app.orders.quoting import (
+    Choices,
+    Quote,
+    find_offers,
+    prove_gift_cards,
+    redeemer,
+    refuse_changed_total,
+    refuse_short_stock,
+    refuse_unsaleable_books,
+    refuse_what_was_chosen_in_vain,
+    work_out_quote,
+)
+from app.orders.repeats import charge_of, replay
+from app.orders.reservations import Repeatable, Reservation, insert_order, insert_rows
+from app.orders.schemas import Buyer, CheckoutRequest, OrderRead, PaymentAction
 from app.orders.service import get_order_of_shop
+from app.promotions import gift_cards
+from app.promotions import service as coupons
+from app.promotions.errors import GiftCardEmptyError
 
 log = structlog.get_logger(__name__)
 
@@ -59,26 +75,21 @@ PAID_AS = {
 }
 """What confirms an order, and what its payment is then."""
 
-NUMBER_ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"  # nothing that is read aloud as something else
-
-
-@dataclass(frozen=True, kw_only=True)
-class Reservation:
-    """Copies set aside and a payment to be made or finished. The order is as it was committed."""
-
-    order: OrderRead
-    charge: ChargeRequest
+NO_GATEWAY = "none"
+"""What stands for the gateway where nothing is left to be paid."""
 
 
 async def place_order(
     session: AsyncSession,
     *,
-    buyer: Principal,
+    buyer: Buyer,
     request: CheckoutRequest,
     idempotency_key: str,
     now: datetime,
     settings: Settings,
     gateway: PaymentGateway,
+    gift_card_ids: Sequence[int] = (),
+    checkout_id: int | None = None,
 ) -> OrderRead:
     """Buy what is in the buyer's basket.
 
@@ -87,21 +98,40 @@ async def place_order(
     answered could not be written; it will be settled, and the buyer told, later. Where its
     ``payment_action`` says so, it waits for the buyer.
 
+    Args:
+        session: the request's; the steps are transactions of their own.
+        buyer: who buys.
+        request: what the buyer chose.
+        idempotency_key: the buyer's own.
+        now: the moment.
+        settings: the shop's.
+        gateway: who takes the money.
+        gift_card_ids: of gift cards whose codes were proved before, besides those of the request.
+        checkout_id: of the checkout whose last step this is.
+
     Raises:
+        EmailNeededError: a guest has not said where to write to.
         CartEmptyError, ItemsUnavailableError, InsufficientStockError, TooManyTitlesError,
-        BookEmbargoedError, BookNotSoldInCountryError: nothing was reserved, and the basket is as
-            it was. A book must be sold where the parcel goes, or else in the shop's country.
+        BookEmbargoedError, BookNotSoldInCountryError, CouponRefusedError, GiftCardNotFoundError,
+        GiftCardSpentError, MethodNotOfferedError, NotDeliverableError, PriceChangedError: nothing
+            was reserved, and the basket is as it was. A book must be sold where the parcel goes,
+            or else in the shop's country.
         PaymentFailedError: the gateway declined; copies and basket are as they were.
         OrderInProgressError: the same request is being worked on.
         IdempotencyKeyReusedError: the key belongs to another request.
     """
-    request_hash = hashlib.sha256(request.model_dump_json().encode()).digest()
+    if buyer.email is None:
+        raise EmailNeededError(field="email")
     reserved = await reserve(
         session,
         buyer=buyer,
         request=request,
-        idempotency_key=idempotency_key,
-        request_hash=request_hash,
+        repeatable=Repeatable(
+            key=idempotency_key,
+            request_hash=hashlib.sha256(request.model_dump_json().encode()).digest(),
+        ),
+        gift_card_ids=gift_card_ids,
+        checkout_id=checkout_id,
         now=now,
         settings=settings,
         gateway_name=gateway.name,
@@ -124,139 +154,118 @@ async def place_order(
 async def reserve(
     session: AsyncSession,
     *,
-    buyer: Principal,
+    buyer: Buyer,
     request: CheckoutRequest,
-    idempotency_key: str,
-    request_hash: bytes,
+    repeatable: Repeatable,
+    gift_card_ids: Sequence[int],
+    checkout_id: int | None,
     now: datetime,
     settings: Settings,
     gateway_name: str,
 ) -> Reservation | OrderRead:
     """Record the order, set its copies aside, and take the basket; or replay an earlier answer.
 
-    The stock rows come last, so that a title that everybody wants is locked as briefly as can be.
+    An order of which nothing is left to be paid is confirmed at once.
     """
-    earlier = await repository.find_by_key(session, user_id=buyer.id, key=idempotency_key)
+    earlier = await repository.find_by_key(session, buyer=buyer, key=repeatable.key)
     if earlier is not None:
-        return replay(earlier, request, request_hash, now=now, settings=settings)
-    quantities = await cart.take_items(session, owner=CartOwner.account(buyer.id))
-    if not quantities:
-        twin = await repository.find_by_key(session, user_id=buyer.id, key=idempotency_key)
+        return replay(earlier, request, repeatable.request_hash, now=now, settings=settings)
+    copies = await cart.take_items(session, owner=buyer.cart)
+    if not copies:
+        twin = await repository.find_by_key(session, buyer=buyer, key=repeatable.key)
         if twin is None:
             raise CartEmptyError
-        return replay(twin, request, request_hash, now=now, settings=settings)
-    if len(quantities) > MAX_TITLES:
-        raise TooManyTitlesError(extra={"limit": MAX_TITLES})
-    offers = await get_offers(session, book_ids=quantities.keys())
-    missing = sorted(quantities.keys() - offers.keys())
-    if missing:
-        raise ItemsUnavailableError(extra={"items": [{"book_id": book_id} for book_id in missing]})
-
-    address = request.shipping_address
-    market = shop_market(now=now, settings=settings)
-    if address is not None:
-        market = Market(country=address.country, today=market.today)
-    refuse_unsaleable(offers.values(), market=market)
-    refuse_short_stock(offers, quantities)
-    total = sum((offers[book].price * copies for book, copies in quantities.items()), ZERO)
-    reserved_until = now + timedelta(minutes=settings.reservation_minutes)
-    order = await repository.insert_order(
+        return replay(twin, request, repeatable.request_hash, now=now, settings=settings)
+    proved = await prove_gift_cards(session, codes=request.gift_card_codes, now=now)
+    choices = Choices(
+        shipping_address=request.shipping_address,
+        billing_address=request.billing_address,
+        shipping_method_id=request.shipping_method_id,
+        coupon_codes=request.coupon_codes,
+        gift_card_ids=sorted({*gift_card_ids, *proved}),
+        needs_destination=checkout_id is not None,
+    )
+    offers = await find_offers(session, copies=copies)
+    refuse_short_stock(offers, copies)
+    quote = await work_out_quote(
         session,
-        {
-            "number": new_order_number(),
-            "user_id": buyer.id,
-            "email": buyer.email,
-            "currency": settings.currency,
-            "total": total,
-            "shipping_address": address.model_dump() if address else None,
-            "idempotency_key": idempotency_key,
-            "request_hash": request_hash,
-            "reserved_until": reserved_until,
-            "settle_after": min(
-                reserved_until, now + timedelta(seconds=settings.gateway_timeout_seconds)
-            ),
-        },
+        copies=copies,
+        offers=offers,
+        choices=choices,
+        buyer=buyer,
+        now=now,
+        settings=settings,
+    )
+    refuse_unsaleable_books(quote, now=now, settings=settings)
+    refuse_what_was_chosen_in_vain(quote, choices, settings=settings)
+    refuse_changed_total(quote, expected=request.expected_total, settings=settings)
+    order = await insert_order(
+        session,
+        quote=quote,
+        choices=choices,
+        buyer=buyer,
+        repeatable=repeatable,
+        checkout_id=checkout_id,
+        now=now,
+        settings=settings,
     )
     if order is None:
         raise OrderInProgressError(headers={"Retry-After": "1"})
-    await claim_orders(session, user_id=buyer.id)
+    if buyer.user_id is not None:
+        await claim_orders(session, user_id=buyer.user_id)
+    pending = await insert_rows(session, order=order, quote=quote)
     payment = charge_of(order, secrets.token_hex(16), request, settings)
-    lines = await repository.insert_lines(session, _lines(order.id, quantities, offers))
     await repository.insert_payment(
         session,
         order_id=order.id,
-        gateway=gateway_name,
+        gateway=gateway_name if payment.amount else NO_GATEWAY,
         reference=payment.reference,
         amount=payment.amount,
         currency=payment.currency,
     )
+    await _spend(session, order_id=order.id, quote=quote, buyer=buyer, now=now, settings=settings)
     try:
-        await stock.reserve(session, quantities=quantities, order_id=order.id)
+        await stock.reserve(session, quantities=quote.quantities, order_id=order.id)
     except ShortStockError as short:
         raise InsufficientStockError(extra=short.extra) from None
-    pending = OrderRead.from_parts(order, lines, PaymentStatus.PENDING)
-    return Reservation(order=pending, charge=payment)
+    if payment.amount:
+        return Reservation(order=pending, charge=payment)
+    paid = ChargeOutcome(state=ChargeState.CAPTURED)
+    await _confirm(session, order_id=order.id, outcome=paid, now=now)
+    return _confirmed(pending, PaymentStatus.CAPTURED, now=now)
 
 
-def refuse_short_stock(offers: Mapping[int, Offer], quantities: Mapping[int, int]) -> None:
-    """Refuse at a glance what is sold out, before anything is written or locked.
-
-    Only a shortcut for the many who come too late: who passes may still find the last copy gone
-    when the stock itself decides.
-    """
-    short = [
-        {"book_id": book_id, "requested": copies, "available": offers[book_id].on_hand}
-        for book_id, copies in sorted(quantities.items())
-        if offers[book_id].on_hand < copies
-    ]
-    if short:
-        raise InsufficientStockError(extra={"items": short})
-
-
-def charge_of(
-    order: Order, reference: str, request: CheckoutRequest, settings: Settings
-) -> ChargeRequest:
-    """Return what the gateway is asked for."""
-    return ChargeRequest(
-        reference=reference,
-        amount=order.total,
-        currency=order.currency,
-        token=request.payment_token,
-        return_url=f"{settings.public_url}/orders/{order.id}",
-        description=order.number,
-        force_failure=request.force_payment_failure,
-    )
-
-
-def replay(
-    order: Order,
-    request: CheckoutRequest,
-    request_hash: bytes,
+async def _spend(
+    session: AsyncSession,
     *,
+    order_id: int,
+    quote: Quote,
+    buyer: Buyer,
     now: datetime,
     settings: Settings,
-) -> Reservation | OrderRead:
-    """Give the answer that the same request got before, by what became of its order.
-
-    Where the buyer has to act, that is for the gateway to say again: what opens a charge is not
-    kept here, and the buyer may have acted since.
+) -> None:
+    """Count the coupons as used and take the gift cards' parts off them.
 
     Raises:
-        IdempotencyKeyReusedError: the request is not the same.
-        OrderInProgressError: it is still being worked on: the gateway may yet answer in time.
-        PaymentFailedError: that was the answer.
+        CouponRefusedError: somebody else was quicker.
+        GiftCardSpentError: likewise.
     """
-    if order.request_hash != request_hash:
-        raise IdempotencyKeyReusedError
-    if (order.status, order.payment.status) == (OrderStatus.PENDING, PaymentStatus.NEEDS_ACTION):
-        charge = charge_of(order, order.payment.reference, request, settings)
-        return Reservation(order=OrderRead.from_order(order), charge=charge)
-    answered_by = order.created_at + timedelta(seconds=settings.gateway_timeout_seconds)
-    if order.status is OrderStatus.PENDING and now < answered_by:
-        raise OrderInProgressError(headers={"Retry-After": "1"})
-    if order.status in {OrderStatus.DECLINED, OrderStatus.CANCELLED}:
-        raise PaymentFailedError(order.payment.failure)
-    return OrderRead.from_order(order)
+    await coupons.redeem(
+        session, order_id=order_id, discounts=quote.discounts, buyer=redeemer(buyer), now=now
+    )
+    for gift_card_id, part in sorted(quote.gift_card_parts.items()):
+        spent = ZERO
+        with suppress(GiftCardEmptyError):
+            spent = await gift_cards.spend_from(
+                session,
+                gift_card_id=gift_card_id,
+                amount=part,
+                currency=settings.currency,
+                order_id=order_id,
+                now=now,
+            )
+        if spent != part:
+            raise GiftCardSpentError(field="gift_card_codes")
 
 
 async def charge(
@@ -288,7 +297,12 @@ async def settle_if_possible(
     """
     try:
         return await settle(
-            session, order_id=pending.id, outcome=outcome, refusal=OrderStatus.DECLINED, now=now
+            session,
+            order_id=pending.id,
+            outcome=outcome,
+            refusal=OrderStatus.DECLINED,
+            now=now,
+            pending=pending,
         )
     except Exception:
         log.exception("order is left to the schedule", order_id=pending.id)
@@ -303,12 +317,15 @@ async def settle(
     outcome: ChargeOutcome,
     refusal: OrderStatus,
     now: datetime,
+    pending: OrderRead | None = None,
 ) -> OrderRead:
     """Write what the gateway said: confirm, wait for the buyer, or give copies and basket back.
 
     Who comes second, the request, the schedule or a webhook, finds the order settled and only
     reads it. Only money that was taken although the order had been given up is no matter of
     reading: it goes back (``late_money``).
+
+    A basket that was a guest's before an account claimed the order goes to the account.
 
     Args:
         session: the order is settled in a transaction of its own.
@@ -317,31 +334,35 @@ async def settle(
         refusal: what the order becomes where there is no money: ``declined`` where the buyer is
             told at once, ``cancelled`` where they have to be written to.
         now: the moment of the confirmation.
+        pending: the order as it was reserved, where it is known: what changes in it by a
+            confirmation need not be read again.
     """
     if outcome.state in PAID_AS:
-        await _confirm(session, order_id=order_id, outcome=outcome, now=now)
+        if await _confirm(session, order_id=order_id, outcome=outcome, now=now) and pending:
+            return _confirmed(pending, PAID_AS[outcome.state], now=now)
     elif outcome.state is ChargeState.NEEDS_ACTION:
         await repository.await_buyer(
             session, order_id=order_id, gateway_reference=outcome.gateway_reference
         )
     else:
-        await _refuse(session, order_id=order_id, outcome=outcome, status=refusal)
+        await _refuse(session, order_id=order_id, outcome=outcome, status=refusal, now=now)
     return await get_order_of_shop(session, order_id=order_id)
 
 
-def new_order_number() -> str:
-    """Return ten characters (49 bits) that tell neither how many orders there are nor when."""
-    letters = [secrets.choice(NUMBER_ALPHABET) for _ in range(10)]
-    return f"{''.join(letters[:5])}-{''.join(letters[5:])}"
+def _confirmed(pending: OrderRead, payment_status: PaymentStatus, *, now: datetime) -> OrderRead:
+    """Return an order as it is once it is confirmed."""
+    changes = {"status": OrderStatus.CONFIRMED, "payment_status": payment_status}
+    return pending.model_copy(update=changes | {"confirmed_at": now})
 
 
 async def _confirm(
     session: AsyncSession, *, order_id: int, outcome: ChargeOutcome, now: datetime
-) -> None:
+) -> bool:
+    """Confirm a pending order; tell whether it was pending until now."""
     if not await repository.confirm(session, order_id=order_id, now=now):
         if outcome.state is ChargeState.CAPTURED:
             await note_late_money(session, order_id=order_id, now=now)
-        return
+        return False
     await repository.set_payment(
         session,
         order_id=order_id,
@@ -349,12 +370,21 @@ async def _confirm(
         gateway_reference=outcome.gateway_reference,
     )
     await publish(session, OrderConfirmed(order_id=order_id))
-    quantities = await repository.quantities(session, order_id=order_id)
+    sold = await repository.list_sold(session, order_id=order_id)
+    if outcome.state is ChargeState.CAPTURED and any(line.is_gift_card for line in sold):
+        await issue_gift_cards(session, order_id=order_id)
+    quantities = {line.book_id: line.quantity for line in sold}
     await stock.sell(session, quantities=quantities, order_id=order_id)
+    return True
 
 
 async def _refuse(
-    session: AsyncSession, *, order_id: int, outcome: ChargeOutcome, status: OrderStatus
+    session: AsyncSession,
+    *,
+    order_id: int,
+    outcome: ChargeOutcome,
+    status: OrderStatus,
+    now: datetime,
 ) -> None:
     refused = await repository.refuse(session, order_id=order_id, status=status)
     if refused is None:
@@ -368,26 +398,11 @@ async def _refuse(
         failure=outcome.reason,
         gateway_reference=outcome.gateway_reference,
     )
-    quantities = await repository.quantities(session, order_id=order_id)
-    if refused.user_id is not None:
-        owner = CartOwner.account(refused.user_id)
-        await cart.put_back(session, owner=owner, quantities=quantities)
+    copies = await repository.list_copies(session, order_id=order_id)
+    if refused.user_id is not None or refused.guest_hash is not None:
+        owner = Buyer(user_id=refused.user_id, guest_hash=refused.guest_hash).cart
+        await cart.put_back(session, owner=owner, copies=copies)
+    await coupons.release(session, order_id=order_id, now=now)
+    await gift_cards.give_back(session, order_id=order_id)
+    quantities = {book_id: item.quantity for book_id, item in copies.items()}
     await stock.release(session, quantities=quantities, order_id=order_id)
-
-
-def _lines(
-    order_id: int, quantities: Mapping[int, int], offers: Mapping[int, Offer]
-) -> list[dict[str, Any]]:
-    return [
-        {
-            "order_id": order_id,
-            "book_id": book_id,
-            "title": offers[book_id].title,
-            "author": offers[book_id].author,
-            "isbn": offers[book_id].isbn,
-            "cover_image_url": offers[book_id].cover_image_url,
-            "unit_price": offers[book_id].price,
-            "quantity": copies,
-        }
-        for book_id, copies in sorted(quantities.items())
-    ]

@@ -4,6 +4,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.orders import repository
 from app.orders.errors import PaymentNotDueError
+from app.orders.gift_card_sales import issue_gift_cards
 
 
 async def record_payment(session: AsyncSession, *, order_id: int) -> None:
@@ -14,3 +15,4 @@ async def record_payment(session: AsyncSession, *, order_id: int) -> None:
     """
     if not await repository.mark_paid(session, order_id=order_id):
         raise PaymentNotDueError
+    await issue_gift_cards(session, order_id=order_id)

@@ -75,3 +75,73 @@ class IdempotencyKeyReusedError(AppError):
     status: ClassVar[int] = 422
     code: ClassVar[str] = "IDEMPOTENCY_KEY_REUSED"
     detail = "This Idempotency-Key was used for a different request."
+
+
+class BadIdempotencyKeyError(AppError):
+    """The header cannot be read, so a repetition could not be told from another request."""
+
+    status: ClassVar[int] = 400
+    code: ClassVar[str] = "IDEMPOTENCY_KEY_INVALID"
+    detail = (
+        "An Idempotency-Key is 1 to 255 printable ASCII characters, bare or in double quotes as a "
+        "Structured Field string."
+    )
+
+
+class PriceChangedError(AppError):
+    """The total is not what the buyer saw. ``total`` is the new one, ``changes`` say what it was.
+
+    Nothing was charged, and the basket is as it was.
+    """
+
+    status: ClassVar[int] = 409
+    code: ClassVar[str] = "ORDER_PRICE_CHANGED"
+    detail = "The total has changed since you saw it. Please look it over once more."
+
+
+class NotDeliverableError(AppError):
+    """The shop has no way to where the books are to go."""
+
+    status: ClassVar[int] = 409
+    code: ClassVar[str] = "ORDER_NOT_DELIVERABLE"
+    detail = "We do not deliver this order there. Please choose another address."
+
+
+class EmailNeededError(AppError):
+    """A guest buys, and has to be written to."""
+
+    status: ClassVar[int] = 422
+    code: ClassVar[str] = "ORDER_EMAIL_NEEDED"
+    detail = "Please tell us your e-mail address."
+
+
+class CheckoutNotFoundError(AppError):
+    """No such checkout, or it has expired; somebody else's looks the same."""
+
+    status: ClassVar[int] = 404
+    code: ClassVar[str] = "CHECKOUT_NOT_FOUND"
+    detail = "This checkout does not exist any more. Please begin again from your basket."
+
+
+class CheckoutCompletedError(AppError):
+    """The checkout has become an order: ``order_id``."""
+
+    status: ClassVar[int] = 409
+    code: ClassVar[str] = "CHECKOUT_COMPLETED"
+    detail = "This checkout has become an order already."
+
+
+class GiftCardSpentError(AppError):
+    """A gift card pays less than the buyer saw: somebody spends it at this moment, or has."""
+
+    status: ClassVar[int] = 409
+    code: ClassVar[str] = "GIFT_CARD_SPENT"
+    detail = "Less is left on a gift card than there was. Please look the total over once more."
+
+
+class AddressNeededError(AppError):
+    """Books are to be sent, and nobody said where to."""
+
+    status: ClassVar[int] = 422
+    code: ClassVar[str] = "ORDER_ADDRESS_NEEDED"
+    detail = "Please tell us where the books shall go."

@@ -21,7 +21,8 @@ async def find_breaches(session: AsyncSession, *, now: datetime) -> list[Finding
     return [
         *await find_miscounted_copies(session),
         *await find_wrongly_paid(session),
-        *await find_wrong_totals(session),
+        *await find_wrong_sums(session),
+        *await find_wrongly_spent(session),
         *await find_overdue(session, now=now),
         *await find_late_money(session, now=now),
     ]
@@ -62,15 +63,32 @@ async def find_wrongly_paid(session: AsyncSession) -> list[Finding]:
     ]
 
 
-async def find_wrong_totals(session: AsyncSession) -> list[Finding]:
-    """Return orders whose lines do not add up to their total."""
+async def find_wrong_sums(session: AsyncSession) -> list[Finding]:
+    """Return orders whose lines, discounts or taxes do not add up to their amounts.
+
+    That these amounts add up to the total is what the database makes sure of.
+    """
     return [
         Finding(
-            invariant="an order's lines add up to its total",
+            invariant="an order's lines, discounts and taxes add up to its total",
             subject=f"order {order.id}",
-            detail=f"lines {order.lines}, total {order.total}",
+            detail=f"lines {order.lines}, subtotal {order.subtotal}; discounts {order.discounts}, "
+            f"on lines {order.line_discounts}, in all {order.discount_total}; taxes {order.taxes}, "
+            f"on lines and shipping {order.line_taxes}, in all {order.tax_total}",
         )
-        for order in await repository.list_wrong_totals(session, limit=SHOWN)
+        for order in await repository.list_wrong_sums(session, limit=SHOWN)
+    ]
+
+
+async def find_wrongly_spent(session: AsyncSession) -> list[Finding]:
+    """Return orders of which gift cards paid another part than they say."""
+    return [
+        Finding(
+            invariant="what gift cards paid of an order is what it says",
+            subject=f"order {order.id}",
+            detail=f"gift cards {order.gift_card_total}, spent {order.spent}",
+        )
+        for order in await repository.list_wrongly_spent(session, limit=SHOWN)
     ]
 
 

@@ -1,10 +1,14 @@
 """Work on orders that is done later or by a schedule."""
 
+from sqlalchemy.ext.asyncio import AsyncSession
+
 from app.core.clock import utc_now
 from app.core.config import get_settings
 from app.db.session import AsyncSessionLocal, session_scope
 from app.integrations.payments.factory import find_gateway
+from app.jobs.batches import in_batches
 from app.jobs.queue import job, periodic
+from app.orders.checkouts import forget_expired
 from app.orders.late_money import GIVE_BACK, give_back
 from app.orders.overdue import settle_overdue
 from app.orders.webhooks import SETTLE_REPORTED, prune_events, settle_reported
@@ -18,6 +22,17 @@ async def settle_overdue_orders() -> None:
             session, find_gateway=find_gateway, now=utc_now(), settings=get_settings()
         ):
             pass
+
+
+@periodic("orders.prune_checkouts", cron="37 * * * *")
+async def prune_checkouts() -> None:
+    """Delete the checkouts that have expired, addresses and all."""
+    now = utc_now()
+
+    async def step(session: AsyncSession, limit: int) -> int:
+        return await forget_expired(session, now=now, limit=limit)
+
+    await in_batches(step)
 
 
 @job(GIVE_BACK)

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import (
     CheckConstraint,
+    Computed,
     ForeignKey,
     Identity,
     Index,
@@ -49,11 +50,23 @@ class PaymentStatus(StrEnum):
     FAILED = "failed"
 
 
+SUBTOTAL = (
+    "total + discount_total - shipping_total - CASE WHEN prices_include_tax THEN 0 ELSE tax_total"
+    " END"
+)
+"""What an order's lines come to, as its other amounts have it: what ``total`` adds up from."""
+
+
 class Order(CreatedAt, Base):
     """A purchase. ``number`` is what people say on the telephone and gives nothing away.
 
     One without an account is a guest's, who can be written to at ``email``, or of an account that
-    was deleted, and then without the person: there is no ``email`` either.
+    was deleted, and then without the person: there is no ``email`` either. ``guest_hash`` is of the
+    token in the guest's browser, whose basket it was; it stays when an account claims the order.
+
+    ``total = subtotal - discount_total + shipping_total``, and ``tax_total`` on top unless
+    ``prices_include_tax``. ``gift_card_total`` of it was paid by gift cards; the payment is the
+    rest. ``subtotal`` is what the database makes of the others, so that they never disagree.
 
     The schedule next looks at a pending order after ``settle_after``. Once the reservation has run
     out that moves on further with each of its ``settle_attempts``.
@@ -62,7 +75,14 @@ class Order(CreatedAt, Base):
     __tablename__ = "orders"
     __table_args__ = (
         UniqueConstraint("user_id", "idempotency_key"),
+        UniqueConstraint("guest_hash", "guest_key"),
+        CheckConstraint("(guest_hash IS NULL) = (guest_key IS NULL)", name="guest_with_key"),
         CheckConstraint("total >= 0", name="total_not_negative"),
+        CheckConstraint("discount_total BETWEEN 0 AND subtotal", name="discount_within_subtotal"),
+        CheckConstraint("shipping_total >= 0", name="shipping_not_negative"),
+        CheckConstraint("tax_total >= 0", name="tax_not_negative"),
+        CheckConstraint("shipping_tax BETWEEN 0 AND tax_total", name="shipping_tax_within_tax"),
+        CheckConstraint("gift_card_total BETWEEN 0 AND total", name="gift_cards_within_total"),
         Index("ix_orders_user_newest", "user_id", text("id DESC")),
         Index("ix_orders_guests", "email", postgresql_where=text("user_id IS NULL")),
         Index("ix_orders_pending", "settle_after", postgresql_where=text("status = 'pending'")),
@@ -78,7 +98,23 @@ class Order(CreatedAt, Base):
     )
     currency: Mapped[str] = mapped_column(Text)
     total: Mapped[Decimal] = mapped_column(Numeric(12, 2))
+    subtotal: Mapped[Decimal] = mapped_column(Numeric(12, 2), Computed(SUBTOTAL, persisted=True))
+    discount_total: Mapped[Decimal] = mapped_column(Numeric(12, 2), server_default=text("0"))
+    shipping_total: Mapped[Decimal] = mapped_column(Numeric(12, 2), server_default=text("0"))
+    shipping_tax: Mapped[Decimal] = mapped_column(Numeric(12, 2), server_default=text("0"))
+    tax_total: Mapped[Decimal] = mapped_column(Numeric(12, 2), server_default=text("0"))
+    prices_include_tax: Mapped[bool] = mapped_column(server_default=text("true"))
+    gift_card_total: Mapped[Decimal] = mapped_column(Numeric(12, 2), server_default=text("0"))
+    shipping_method_id: Mapped[int | None]
+    shipping_method: Mapped[str | None] = mapped_column(Text)
+    shipping_kind: Mapped[str | None] = mapped_column(Text)
     shipping_address: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    billing_address: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    guest_hash: Mapped[bytes | None]
+    guest_key: Mapped[str | None] = mapped_column(Text)
+    checkout_id: Mapped[int | None] = mapped_column(
+        ForeignKey("checkouts.id", ondelete="SET NULL"), index=True
+    )
     idempotency_key: Mapped[str] = mapped_column(Text)
     request_hash: Mapped[bytes]
     reserved_until: Mapped[datetime]
@@ -87,14 +123,28 @@ class Order(CreatedAt, Base):
     confirmed_at: Mapped[datetime | None]
 
     lines: Mapped[list["OrderLine"]] = relationship(lazy="raise", order_by="OrderLine.id")
+    discounts: Mapped[list["OrderDiscount"]] = relationship(
+        lazy="raise", order_by="OrderDiscount.id"
+    )
+    taxes: Mapped[list["OrderTax"]] = relationship(lazy="raise", order_by="OrderTax.rate")
     payment: Mapped["Payment"] = relationship(lazy="raise")
 
 
 class OrderLine(Base):
-    """So many copies of a book at the price of that day. A book that was sold is never deleted."""
+    """So many copies of a book at the price of that day. A book that was sold is never deleted.
+
+    ``discount`` is the line's part of all discounts; ``tax``, at ``tax_rate`` per cent, is in the
+    rest or comes on top, as the order says.
+    """
 
     __tablename__ = "order_lines"
-    __table_args__ = (CheckConstraint("quantity >= 1", name="quantity_positive"),)
+    __table_args__ = (
+        CheckConstraint("quantity >= 1", name="quantity_positive"),
+        CheckConstraint(
+            "discount BETWEEN 0 AND unit_price * quantity", name="discount_within_price"
+        ),
+        CheckConstraint("tax >= 0 AND tax_rate >= 0", name="tax_not_negative"),
+    )
 
     id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
     order_id: Mapped[int] = mapped_column(ForeignKey("orders.id"), index=True)
@@ -105,6 +155,41 @@ class OrderLine(Base):
     cover_image_url: Mapped[str | None] = mapped_column(Text)
     unit_price: Mapped[Decimal] = mapped_column(Numeric(10, 2))
     quantity: Mapped[int]
+    discount: Mapped[Decimal] = mapped_column(Numeric(12, 2), server_default=text("0"))
+    tax_rate: Mapped[Decimal] = mapped_column(Numeric(6, 3), server_default=text("0"))
+    tax: Mapped[Decimal] = mapped_column(Numeric(12, 2), server_default=text("0"))
+    is_gift_card: Mapped[bool] = mapped_column(server_default=text("false"))
+
+
+class OrderDiscount(Base):
+    """What an offer or a coupon took off, as it was called that day. Free delivery has no amount.
+
+    ``source_id`` is the offer's or the coupon's.
+    """
+
+    __tablename__ = "order_discounts"
+    __table_args__ = (CheckConstraint("amount >= 0", name="amount_not_negative"),)
+
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    order_id: Mapped[int] = mapped_column(ForeignKey("orders.id"), index=True)
+    kind: Mapped[str] = mapped_column(Text)
+    source_id: Mapped[int | None]
+    code: Mapped[str | None] = mapped_column(Text)
+    title: Mapped[str] = mapped_column(Text)
+    amount: Mapped[Decimal] = mapped_column(Numeric(12, 2))
+    free_shipping: Mapped[bool] = mapped_column(server_default=text("false"))
+
+
+class OrderTax(Base):
+    """What lines and shipping of one rate, in per cent, came to without tax, and their tax."""
+
+    __tablename__ = "order_taxes"
+    __table_args__ = (CheckConstraint("net >= 0 AND tax >= 0", name="amounts_not_negative"),)
+
+    order_id: Mapped[int] = mapped_column(ForeignKey("orders.id"), primary_key=True)
+    rate: Mapped[Decimal] = mapped_column(Numeric(6, 3), primary_key=True)
+    net: Mapped[Decimal] = mapped_column(Numeric(12, 2))
+    tax: Mapped[Decimal] = mapped_column(Numeric(12, 2))
 
 
 class Payment(CreatedAt, Base):

@@ -6,9 +6,11 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
+    Case,
     ColumnElement,
     Select,
     Text,
+    and_,
     case,
     cast,
     delete,
@@ -22,20 +24,25 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import joinedload, selectinload
+from sqlalchemy.orm import InstrumentedAttribute, joinedload, selectinload
 
+from app.cart.schemas import Copies
 from app.core.keyset import Order as RowOrder
 from app.core.keyset import read_objects
 from app.core.pagination import Slice, Window
 from app.integrations.payments.gateway import GatewayEvent
 from app.orders.models import (
     Order,
+    OrderDiscount,
     OrderLine,
     OrderStatus,
+    OrderTax,
     Payment,
     PaymentStatus,
     ReportedEvent,
 )
+from app.orders.schemas import Buyer
+from app.promotions.models import GiftCardPayment
 from app.users.models import User
 
 PAUSES = {attempts: timedelta(minutes=2**attempts) for attempts in range(3)}
@@ -58,25 +65,35 @@ class UnsettledOrder(NamedTuple):
     is_overdue: bool
 
 
-def _with_lines_and_payment() -> Select[Order]:
+def _with_everything() -> Select[Order]:
     return (
         select(Order)
-        .options(selectinload(Order.lines), joinedload(Order.payment))
+        .options(
+            selectinload(Order.lines),
+            selectinload(Order.discounts),
+            selectinload(Order.taxes),
+            joinedload(Order.payment),
+        )
         .execution_options(populate_existing=True)
     )
 
 
 async def find_order(session: AsyncSession, order_id: int) -> Order | None:
-    """Return an order with its lines and payment."""
-    return await session.scalar(_with_lines_and_payment().where(Order.id == order_id))
+    """Return an order with its lines, discounts, taxes and payment."""
+    return await session.scalar(_with_everything().where(Order.id == order_id))
 
 
-async def find_by_key(session: AsyncSession, *, user_id: int, key: str) -> Order | None:
-    """Return the order that a buyer placed with an idempotency key."""
-    statement = _with_lines_and_payment().where(
-        Order.user_id == user_id, Order.idempotency_key == key
+async def find_by_key(session: AsyncSession, *, buyer: Buyer, key: str) -> Order | None:
+    """Return the order that a buyer placed with an idempotency key.
+
+    A guest finds it also when an account has claimed it since.
+    """
+    mine = (
+        and_(Order.user_id == buyer.user_id, Order.idempotency_key == key)
+        if buyer.user_id is not None
+        else and_(Order.guest_hash == buyer.guest_hash, Order.guest_key == key)
     )
-    return await session.scalar(statement)
+    return await session.scalar(_with_everything().where(mine))
 
 
 async def list_orders(
@@ -86,7 +103,7 @@ async def list_orders(
 
     Attempts that were declined at once are left out, unless they are asked for.
     """
-    statement = _with_lines_and_payment()
+    statement = _with_everything()
     if not with_declined:
         statement = statement.where(Order.status != OrderStatus.DECLINED)
     if user_id is not None:
@@ -96,11 +113,13 @@ async def list_orders(
 
 async def insert_order(session: AsyncSession, values: dict[str, Any]) -> Order | None:
     """Write a pending order; ``None`` when the buyer used the idempotency key before."""
+    key = (
+        [Order.user_id, Order.idempotency_key]
+        if values["guest_hash"] is None
+        else [Order.guest_hash, Order.guest_key]
+    )
     statement = (
-        insert(Order)
-        .values(values)
-        .on_conflict_do_nothing(index_elements=[Order.user_id, Order.idempotency_key])
-        .returning(Order)
+        insert(Order).values(values).on_conflict_do_nothing(index_elements=key).returning(Order)
     )
     return (await session.scalars(statement)).one_or_none()
 
@@ -109,6 +128,24 @@ async def insert_lines(session: AsyncSession, lines: list[dict[str, Any]]) -> Se
     """Write the lines of an order and return them in the order of their ids."""
     written = await session.scalars(insert(OrderLine).values(lines).returning(OrderLine))
     return sorted(written, key=lambda line: line.id)
+
+
+async def insert_discounts(
+    session: AsyncSession, discounts: list[dict[str, Any]]
+) -> Sequence[OrderDiscount]:
+    """Write what was taken off an order and return it in the order of the ids."""
+    if not discounts:
+        return []
+    statement = insert(OrderDiscount).values(discounts).returning(OrderDiscount)
+    return sorted(await session.scalars(statement), key=lambda discount: discount.id)
+
+
+async def insert_taxes(session: AsyncSession, taxes: list[dict[str, Any]]) -> Sequence[OrderTax]:
+    """Write an order's taxes and return them by rate."""
+    if not taxes:
+        return []
+    statement = insert(OrderTax).values(taxes).returning(OrderTax)
+    return sorted(await session.scalars(statement), key=lambda tax: tax.rate)
 
 
 async def insert_payment(
@@ -144,9 +181,10 @@ async def confirm(session: AsyncSession, *, order_id: int, now: datetime) -> boo
 
 
 class RefusedOrder(NamedTuple):
-    """An order that was pending until now; without an account it is a guest's."""
+    """An order that was pending until now, and whose basket it was."""
 
     user_id: int | None
+    guest_hash: bytes | None
 
 
 async def refuse(
@@ -157,7 +195,7 @@ async def refuse(
         update(Order)
         .where(Order.id == order_id, Order.status == OrderStatus.PENDING)
         .values(status=status)
-        .returning(Order.user_id)
+        .returning(Order.user_id, Order.guest_hash)
     )
     row = (await session.execute(statement)).one_or_none()
     return RefusedOrder(*row) if row is not None else None
@@ -299,10 +337,54 @@ async def find_charged_order(session: AsyncSession, *, gateway: str, reference: 
     return (await session.scalars(statement)).one_or_none()
 
 
-async def quantities(session: AsyncSession, *, order_id: int) -> dict[int, int]:
-    """Return an order's copies by book."""
-    statement = select(OrderLine.book_id, OrderLine.quantity).where(OrderLine.order_id == order_id)
-    return {row.book_id: row.quantity for row in await session.execute(statement)}
+async def list_copies(session: AsyncSession, *, order_id: int) -> dict[int, Copies]:
+    """Return an order's copies by book, at the price that the buyer saw."""
+    statement = select(OrderLine.book_id, OrderLine.quantity, OrderLine.unit_price).where(
+        OrderLine.order_id == order_id
+    )
+    return {
+        row.book_id: Copies(row.quantity, row.unit_price)
+        for row in await session.execute(statement)
+    }
+
+
+class SoldLine(NamedTuple):
+    """Copies of a book that an order takes."""
+
+    book_id: int
+    quantity: int
+    is_gift_card: bool
+
+
+async def list_sold(session: AsyncSession, *, order_id: int) -> list[SoldLine]:
+    """Return what an order takes, by book."""
+    statement = (
+        select(OrderLine.book_id, OrderLine.quantity, OrderLine.is_gift_card)
+        .where(OrderLine.order_id == order_id)
+        .order_by(OrderLine.book_id)
+    )
+    return [SoldLine(*row) for row in await session.execute(statement)]
+
+
+class GiftCardLine(NamedTuple):
+    """Gift cards that were bought: how many, each worth how much, and who may be written to."""
+
+    id: int
+    quantity: int
+    unit_price: Decimal
+    currency: str
+    email: str | None
+
+
+async def list_gift_card_lines(session: AsyncSession, *, order_id: int) -> list[GiftCardLine]:
+    """Return an order's lines that are gift cards."""
+    statement = (
+        select(OrderLine.id, OrderLine.quantity, OrderLine.unit_price, Order.currency, Order.email)
+        .join(Order, Order.id == OrderLine.order_id)
+        .where(OrderLine.order_id == order_id, OrderLine.is_gift_card)
+        .order_by(OrderLine.id)
+    )
+    return [GiftCardLine(*row) for row in await session.execute(statement)]
 
 
 async def claim_unsettled(
@@ -373,13 +455,16 @@ async def list_order_emails(session: AsyncSession, *, user_id: int) -> set[str]:
 
 
 async def forget_buyer(session: AsyncSession, *, user_id: int) -> None:
-    """Take the person out of an account's orders; of the address the country stays."""
-    nowhere = func.jsonb_build_object(
-        *("name", "", "street", "", "postal_code", "", "city", ""),
-        "country",
-        Order.shipping_address["country"],
-    )
-    has_address = func.jsonb_typeof(Order.shipping_address) == "object"
+    """Take the person out of an account's orders; of addresses the country stays."""
+
+    def only_the_country(address: InstrumentedAttribute[dict[str, Any] | None]) -> Case[Any]:
+        nowhere = func.jsonb_build_object(
+            *("name", "", "street", "", "postal_code", "", "city", ""),
+            "country",
+            address["country"],
+        )
+        return case((func.jsonb_typeof(address) == "object", nowhere), else_=address)
+
     await session.execute(
         update(Order)
         .where(Order.user_id == user_id)
@@ -387,7 +472,10 @@ async def forget_buyer(session: AsyncSession, *, user_id: int) -> None:
             user_id=None,
             email=None,
             request_hash=b"",
-            shipping_address=case((has_address, nowhere), else_=Order.shipping_address),
+            guest_hash=None,
+            guest_key=None,
+            shipping_address=only_the_country(Order.shipping_address),
+            billing_address=only_the_country(Order.billing_address),
         )
         .execution_options(synchronize_session=False)
     )
@@ -425,7 +513,7 @@ async def list_wrongly_paid(session: AsyncSession, *, limit: int) -> list[OrderA
         .where(
             or_(
                 is_confirmed != is_captured,
-                Order.total != Payment.amount,
+                Order.total - Order.gift_card_total != Payment.amount,
                 Order.currency != Payment.currency,
             )
         )
@@ -435,26 +523,112 @@ async def list_wrongly_paid(session: AsyncSession, *, limit: int) -> list[OrderA
     return [OrderAndPayment(*row) for row in await session.execute(statement)]
 
 
-class OrderSum(NamedTuple):
-    """An order and what its lines come to."""
+class OrderSums(NamedTuple):
+    """An order's amounts, each beside what its rows come to."""
 
     id: int
-    total: Decimal
+    subtotal: Decimal
     lines: Decimal
+    discount_total: Decimal
+    line_discounts: Decimal
+    discounts: Decimal
+    tax_total: Decimal
+    line_taxes: Decimal
+    taxes: Decimal
 
 
-async def list_wrong_totals(session: AsyncSession, *, limit: int) -> list[OrderSum]:
-    """Return orders whose lines do not add up to their total."""
-    lines = func.coalesce(func.sum(OrderLine.unit_price * OrderLine.quantity), 0)
+async def list_wrong_sums(session: AsyncSession, *, limit: int) -> list[OrderSums]:
+    """Return orders whose lines, discounts or taxes do not add up to their amounts."""
+    lines = (
+        select(
+            OrderLine.order_id,
+            func.sum(OrderLine.unit_price * OrderLine.quantity).label("amount"),
+            func.sum(OrderLine.discount).label("discount"),
+            func.sum(OrderLine.tax).label("tax"),
+        )
+        .group_by(OrderLine.order_id)
+        .subquery()
+    )
+    discounts = (
+        select(OrderDiscount.order_id, func.sum(OrderDiscount.amount).label("amount"))
+        .group_by(OrderDiscount.order_id)
+        .subquery()
+    )
+    taxes = (
+        select(OrderTax.order_id, func.sum(OrderTax.tax).label("amount"))
+        .group_by(OrderTax.order_id)
+        .subquery()
+    )
+
+    def or_nothing(amount: ColumnElement[Any]) -> ColumnElement[Decimal]:
+        return func.coalesce(amount, 0)
+
+    amount, line_discount, line_tax, discount, tax = map(
+        or_nothing,
+        (lines.c.amount, lines.c.discount, lines.c.tax, discounts.c.amount, taxes.c.amount),
+    )
+    with_shipping = line_tax + Order.shipping_tax
     statement = (
-        select(Order.id, Order.total, lines)
-        .outerjoin(OrderLine, OrderLine.order_id == Order.id)
-        .group_by(Order.id)
-        .having(Order.total != lines)
+        select(
+            Order.id,
+            *(Order.subtotal, amount),
+            *(Order.discount_total, line_discount, discount),
+            *(Order.tax_total, with_shipping, tax),
+        )
+        .outerjoin(lines, lines.c.order_id == Order.id)
+        .outerjoin(discounts, discounts.c.order_id == Order.id)
+        .outerjoin(taxes, taxes.c.order_id == Order.id)
+        .where(
+            or_(
+                Order.subtotal != amount,
+                Order.discount_total != line_discount,
+                Order.discount_total != discount,
+                Order.tax_total != with_shipping,
+                Order.tax_total != tax,
+            )
+        )
         .order_by(Order.id)
         .limit(limit)
     )
-    return [OrderSum(*row) for row in await session.execute(statement)]
+    return [OrderSums(*row) for row in await session.execute(statement)]
+
+
+class CardsAndOrder(NamedTuple):
+    """What gift cards paid of an order, and what it says that they did."""
+
+    id: int
+    gift_card_total: Decimal
+    spent: Decimal
+
+
+async def list_wrongly_spent(session: AsyncSession, *, limit: int) -> list[CardsAndOrder]:
+    """Return orders of whose total gift cards paid another part than they say.
+
+    Of a given-up order all went back; one that was confirmed may have had some given back.
+    """
+    paid = (
+        select(
+            GiftCardPayment.order_id,
+            func.sum(GiftCardPayment.spent).label("spent"),
+            func.sum(GiftCardPayment.spent - GiftCardPayment.given_back).label("kept"),
+        )
+        .group_by(GiftCardPayment.order_id)
+        .subquery()
+    )
+    spent: ColumnElement[Decimal] = func.coalesce(paid.c.spent, 0)
+    kept: ColumnElement[Decimal] = func.coalesce(paid.c.kept, 0)
+    given_up = and_(
+        Order.status.in_([OrderStatus.DECLINED, OrderStatus.CANCELLED]),
+        Order.confirmed_at.is_(None),
+    )
+    statement = (
+        select(Order.id, Order.gift_card_total, spent)
+        .outerjoin(paid, paid.c.order_id == Order.id)
+        .where(or_(Order.gift_card_total != spent, and_(given_up, kept != 0)))
+        .order_by(Order.id)
+        .limit(limit)
+    )
+    return [CardsAndOrder(*row) for row in await session.execute(statement)]
 
 
 async def list_reserved_before(

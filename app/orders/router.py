@@ -1,10 +1,10 @@
 """Checkout and orders as JSON."""
 
 from typing import Annotated
-from uuid import uuid4
 
-from fastapi import APIRouter, Header, Path, Request, Response, status
+from fastapi import APIRouter, Path, Request, Response, status
 
+from app.cart.deps import CurrentCustomer
 from app.core.clock import Now
 from app.core.deps import AppSettings, CurrentUser, DbSession, OrdersStaff
 from app.core.pagination import ListParams, link_pages
@@ -12,49 +12,33 @@ from app.core.rights import Right, of_its_owner
 from app.core.schemas import Id
 from app.orders import service
 from app.orders.checkout import place_order
-from app.orders.deps import Gateway
+from app.orders.deps import CHECKOUT_RESPONSES, Gateway, IdempotencyKey
 from app.orders.models import OrderStatus
-from app.orders.schemas import CheckoutRequest, OrderRead
+from app.orders.schemas import Buyer, CheckoutRequest, OrderRead
 
 router = APIRouter(prefix="/orders", tags=["orders"])
 admin_router = APIRouter(prefix="/admin/orders", tags=["admin"])
-
-IdempotencyKey = Annotated[
-    str | None,
-    Header(min_length=1, max_length=255, pattern=r"^[\x20-\x7e]+$", alias="Idempotency-Key"),
-]
 
 
 @router.post(
     "/checkout",
     status_code=status.HTTP_201_CREATED,
     summary="Buy what is in the basket",
-    responses={
-        202: {
-            "model": OrderRead,
-            "description": "Pending: the buyer has to act (`payment_action`), the gateway has not "
-            "answered, or its answer is not written down yet. The buyer will be written to.",
-        },
-        402: {"description": "ORDER_PAYMENT_FAILED: declined; the basket stays"},
-        409: {
-            "description": "ORDER_INSUFFICIENT_STOCK, ORDER_ITEMS_UNAVAILABLE, "
-            "ORDER_TOO_MANY_TITLES, ORDER_IN_PROGRESS; BOOK_EMBARGOED: not on sale before its day; "
-            "BOOK_NOT_SOLD_IN_COUNTRY: not sold where the parcel goes"
-        },
-        422: {"description": "ORDER_CART_EMPTY, IDEMPOTENCY_KEY_REUSED, VALIDATION_ERROR"},
-    },
+    responses=CHECKOUT_RESPONSES,
 )
 async def checkout(
     session: DbSession,
-    user: CurrentUser,
+    customer: CurrentCustomer,
     checkout_request: CheckoutRequest,
     response: Response,
     now: Now,
     settings: AppSettings,
     gateway: Gateway,
-    idempotency_key: IdempotencyKey = None,
+    idempotency_key: IdempotencyKey,
 ) -> OrderRead:
     """Reserve the copies, charge the card, confirm the order.
+
+    A guest, who has a basket's cookie and no token, says an e-mail address besides.
 
     Send an ``Idempotency-Key`` of your own and repeat the request with it as often as you like:
     it is one order, one charge and one answer. While the gateway is asked, a repetition is told
@@ -71,9 +55,9 @@ async def checkout(
     """
     order = await place_order(
         session,
-        buyer=user,
+        buyer=Buyer.of(customer, email=checkout_request.email),
         request=checkout_request,
-        idempotency_key=idempotency_key or uuid4().hex,
+        idempotency_key=idempotency_key,
         now=now,
         settings=settings,
         gateway=gateway,

@@ -22,6 +22,20 @@ async def get_order(session: AsyncSession, *, order_id: int, reader: Principal) 
     return OrderRead.from_order(order)
 
 
+async def get_order_of_guest(
+    session: AsyncSession, *, order_id: int, guest_hash: bytes | None
+) -> OrderRead:
+    """Return an order to the guest in whose browser it was placed.
+
+    Raises:
+        OrderNotFoundError: there is none, or it is somebody else's.
+    """
+    order = await repository.find_order(session, order_id)
+    if order is None or guest_hash is None or order.guest_hash != guest_hash:
+        raise OrderNotFoundError
+    return OrderRead.from_order(order)
+
+
 async def get_order_of_shop(session: AsyncSession, *, order_id: int) -> OrderRead:
     """Return any order, for the shop's own work such as mails.
 

@@ -12,6 +12,7 @@ from app.books.errors import (
 )
 from app.books.service import get_book
 from app.cart import service
+from app.cart.deps import CART
 from app.cart.errors import BookOutOfStockError, CartFullError, CartItemNotFoundError
 from app.cart.schemas import MAX_QUANTITY, CartItemCreate, CartOwner, CartRead, Quantity
 from app.core.csrf import CsrfProtected
@@ -20,7 +21,7 @@ from app.core.exceptions import NOT_UNDERSTOOD
 from app.core.rights import of_its_owner, open_to_all
 from app.core.schemas import Id, WriteModel
 from app.core.security import new_opaque_token
-from app.storefront.context import CART, Page, PageContext
+from app.storefront.context import Page, PageContext
 from app.storefront.forms import Form, read_form, undone_if_refused
 from app.storefront.templating import render
 

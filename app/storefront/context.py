@@ -6,14 +6,11 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from app.cart import service as cart
+from app.cart.deps import CART
 from app.cart.schemas import CartOwner
-from app.core.cookies import Cookie
 from app.core.csrf import CsrfToken
 from app.core.deps import AppSettings, DbSession, Principal
 from app.users.deps import Visitor
-
-CART = Cookie("cart")
-"""Holds the token of a guest's basket."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,12 +9,13 @@ from fastapi import Depends, Request
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import RedirectResponse, Response
 
+from app.cart.deps import CART
 from app.cart.service import merge_guest_cart
 from app.core.clock import Now
 from app.core.config import Settings
 from app.core.cookies import Cookie
 from app.core.deps import AppSettings, DbSession, Principal
-from app.storefront.context import CART, Page, PageContext
+from app.storefront.context import Page, PageContext
 from app.users import sessions
 from app.users.callers import FromWhere, RequestClient, remember_device
 from app.users.deps import SESSION

@@ -34,6 +34,7 @@ SENTENCES = {
     "value_error": "{error}",
 }
 NOT_TAKEN = "Please enter something else here."
+MARKED = "Please check the fields marked below."
 PYDANTICS_OWN = frozenset[str](get_args(ErrorType))
 """Types of faults whose messages are for programmers; those of our own schemas are for readers."""
 
@@ -95,7 +96,7 @@ async def read_form(request: Request, model: type[M]) -> Form[M]:
     try:
         form.data = model.model_validate(wanted)
     except ValidationError as error:
-        form.message = "Please check the fields marked below."
+        form.message = MARKED
         for problem in error.errors():
             if problem["loc"]:
                 form.errors[str(problem["loc"][0])] = sentence_for(problem)

@@ -35,6 +35,7 @@ KINDS: Mapping[BookFormat, ProductKind] = {
     BookFormat.SHEET_MUSIC: ProductKind.BOOK,
     BookFormat.EBOOK: ProductKind.EBOOK,
     BookFormat.AUDIOBOOK: ProductKind.AUDIOBOOK,
+    BookFormat.GIFT_CARD: ProductKind.GIFT_CARD,
 }
 """Formats whose rate is a book's: those of Annex III, point 6 of Directive 2006/112/EC.
 

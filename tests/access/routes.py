@@ -10,6 +10,7 @@ from fastapi.dependencies.models import Dependant
 from starlette.routing import BaseRoute, Mount, Route
 
 from app.audit.deps import get_trail
+from app.cart.deps import get_customer
 from app.core.deps import StaffFor, get_current_admin, get_current_user
 from app.core.rights import Right
 from app.main import app
@@ -77,7 +78,7 @@ class Endpoint:
             return Door.ADMIN
         if self.right is not None:
             return Door.STAFF
-        if self.calls & {get_current_user, get_enrolling_user}:
+        if self.calls & {get_current_user, get_enrolling_user, get_customer}:
             return Door.READER
         return Door.VISITOR if get_signed_in_visitor in self.calls else None
 

@@ -36,19 +36,20 @@ from app.core.clock import request_time
 from app.core.config import get_settings
 from app.core.deps import get_db
 from app.core.rights import Right
-from app.core.security import Role, encode_access_token, hash_password
+from app.core.security import Role, encode_access_token, hash_password, hash_token
 from app.core.signing import signer
 from app.integrations.payments.demo import SIGNATURE_HEADER, Message, message_secret
 from app.integrations.payments.signatures import sign
 from app.integrations.storage import FolderStorage
 from app.main import app
+from app.orders.checkout_models import Checkout
 from app.orders.models import Order, OrderLine, OrderStatus, Payment, PaymentStatus
 from app.prebooks.models import Prebook
 from app.promotions import coupons, gift_cards, offers
 from app.promotions.schemas import CouponCreate, OfferWrite
 from app.promotions.terms import CouponKind, OfferKind
 from app.registry import Base
-from app.shipping.models import MethodKind, ShippingMethod, ShippingZone
+from app.shipping.models import MethodKind, ShippingMethod, ShippingZone, ZoneCountry
 from app.tax.kinds import ProductKind
 from app.tax.models import TaxRate
 from app.users.deps import SESSION
@@ -65,6 +66,7 @@ from tests.factories import empty_every_table, make_book
 PASSWORD = "a few words of mine"
 ISBN = "9780141439518"
 DAY = timedelta(days=1)
+GUEST = "a guest's token"
 
 ANONYMOUS = "anonymous"
 READER = "reader"
@@ -313,7 +315,31 @@ async def _things(session: AsyncSession, visitors: Mapping[str, Visitor]) -> dic
     )
     wish = WishlistItem(user_id=reader.id, book_id=book.id)
     prebook = Prebook(user_id=reader.id, book_id=gone.id)
-    session.add_all([order, wish, prebook])
+    guest_order = Order(
+        number="N2",
+        email="guest@example.com",
+        guest_hash=hash_token(GUEST),
+        guest_key="first",
+        status=OrderStatus.CONFIRMED,
+        currency="USD",
+        total=Decimal("0.00"),
+        idempotency_key="first",
+        request_hash=b"",
+        reserved_until=now,
+        settle_after=now,
+    )
+    checkout = Checkout(
+        user_id=reader.id,
+        shipping_address={
+            "name": "Ada",
+            "street": "1 Road",
+            "postal_code": "",
+            "city": "London",
+            "country": "US",
+        },
+        expires_at=now + DAY,
+    )
+    session.add_all([order, guest_order, checkout, wish, prebook])
     await session.flush()  # likewise
     items = {
         user_id: CartItem(cart_id=cart.id, book_id=book.id, quantity=1)
@@ -340,8 +366,17 @@ async def _things(session: AsyncSession, visitors: Mapping[str, Visitor]) -> dic
         session, user_id=reader.id, role=Role.USER, now=now, settings=get_settings()
     )
     zones = [ShippingZone(name="Here"), ShippingZone(name="There")]
-    session.add_all([line, payment, *zones])
+    guest_payment = Payment(
+        order_id=guest_order.id,
+        gateway="none",
+        reference="r2",
+        amount=Decimal("0.00"),
+        currency="USD",
+        status=PaymentStatus.CAPTURED,
+    )
+    session.add_all([line, payment, guest_payment, *zones])
     await session.flush()  # likewise
+    session.add(ZoneCountry(country="US", zone_id=zones[0].id))
     method = ShippingMethod(
         kind=MethodKind.PARCEL, name="Parcel", zone_id=zones[0].id, price=Decimal("5.00")
     )
@@ -382,6 +417,8 @@ async def _things(session: AsyncSession, visitors: Mapping[str, Visitor]) -> dic
         "series_id": series[0].id,
         "import_id": imports[0].id,
         "order_id": order.id,
+        "guest_order_id": guest_order.id,
+        "checkout_id": checkout.id,
         "item_id": items[reader.id].id,
         "prebook_id": prebook.id,
         "user_id": _account(visitors, "target").id,
@@ -482,6 +519,9 @@ def _examples(ids: Mapping[str, Any], refresh_token: str) -> dict[str, Example]:
         f"PUT {api}/cart/items/{{item_id}}": Example(json={"quantity": 2}),
         f"DELETE {api}/cart/items/{{item_id}}": Example(),
         f"POST {api}/orders/checkout": Example(json={}),
+        f"POST {api}/checkouts": Example(json={}),
+        f"PATCH {api}/checkouts/{{checkout_id}}": Example(json={"email": "a@example.com"}),
+        f"POST {api}/checkouts/{{checkout_id}}/complete": Example(json={}),
         f"POST {api}/payments/{{gateway}}/webhook": _webhook(),
         f"POST {api}/wishlist": Example(json={"book_id": ids["wanted_book_id"]}),
         f"DELETE {api}/wishlist/{{book_id}}": Example(),
@@ -515,7 +555,11 @@ def _examples(ids: Mapping[str, Any], refresh_token: str) -> dict[str, Example]:
         "POST /demo-bank/{reference}": Example(
             status=404, ids={"reference": "none"}, form={"answer": "confirm"}
         ),
+        "GET /checkout": Example(status=303, signed_in_status=200),
         "POST /checkout": Example(status=303, form=address | {"checkout_key": "k" * 16}),
+        "GET /checkout/orders/{order_id}": Example(
+            ids={"order_id": ids["guest_order_id"]}, cookies={"cart": GUEST}
+        ),
     }
 
 

@@ -44,6 +44,8 @@ async def test_put_look_change_and_take_out(client: AsyncClient, db_session: Asy
         },
         "available": 5,
         "line_total": "9.99",
+        "price_before": None,
+        "notices": [],
     }
     changed = await client.put(f"{ITEMS}/{item['id']}", json={"quantity": 3}, headers=headers)
     assert (changed.status_code, changed.json()["line_total"]) == (200, "29.97")

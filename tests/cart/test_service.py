@@ -1,4 +1,5 @@
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from app.books.models import Book, SalesRight
 from app.cart import service
 from app.cart.errors import BookOutOfStockError, CartItemNotFoundError
 from app.cart.models import Cart, CartItem
-from app.cart.schemas import MAX_QUANTITY, CartOwner
+from app.cart.schemas import MAX_QUANTITY, CartOwner, Copies
 from tests.factories import MARKET, make_book, make_user
 
 
@@ -67,9 +68,11 @@ async def test_taking_empties_the_basket(db_session: AsyncSession) -> None:
     owner = CartOwner.account(user.id)
     await service.add_copies(db_session, owner=owner, book_id=book.id, market=MARKET, quantity=2)
     await service.add_copies(db_session, owner=owner, book_id=book.id, market=MARKET, quantity=1)
-    assert await service.take_items(db_session, owner=owner) == {book.id: 3}
+    assert await service.take_items(db_session, owner=owner) == {
+        book.id: Copies(3, Decimal("12.99"))
+    }
     assert await service.take_items(db_session, owner=owner) == {}
-    await service.put_back(db_session, owner=owner, quantities={})
+    await service.put_back(db_session, owner=owner, copies={})
     assert await service.count_copies(db_session, owner=owner) == 0
 
 

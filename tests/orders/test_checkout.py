@@ -20,8 +20,8 @@ from app.integrations.payments.demo import (
 )
 from app.integrations.payments.gateway import ChargeOutcome, ChargeRequest, ChargeState
 from app.jobs.models import OutboxEvent
-from app.orders.checkout import new_order_number
 from app.orders.models import Order, OrderStatus, Payment
+from app.orders.reservations import new_order_number
 from tests.factories import bearer, fill_cart, make_book, make_user, withdraw_book
 
 CHECKOUT = "/api/v1/orders/checkout"
@@ -298,7 +298,10 @@ class TestIdempotencyKey:
         await add_to_cart(client, headers, await make_book(db_session), 1)
         await client.post(CHECKOUT, json={}, headers=headers)
         await db_session.execute(
-            text("UPDATE orders SET status = 'pending', created_at = clock_timestamp()")
+            text(
+                "UPDATE orders SET status = 'pending', confirmed_at = NULL, "
+                "created_at = clock_timestamp()"
+            )
         )
         await db_session.commit()
         response = await client.post(CHECKOUT, json={}, headers=headers)

@@ -9,15 +9,13 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_asyn
 from app.cart.schemas import CartOwner
 from app.cart.service import add_item
 from app.core.config import get_settings
-from app.core.deps import Principal
-from app.core.security import Role
 from app.integrations.payments.demo import DemoGateway
 from app.integrations.payments.factory import find_gateway
 from app.integrations.payments.gateway import ChargeOutcome, ChargeRequest
 from app.orders.checkout import place_order
 from app.orders.models import Order, OrderStatus
 from app.orders.overdue import settle_overdue
-from app.orders.schemas import CheckoutRequest
+from app.orders.schemas import Buyer, CheckoutRequest
 from tests.factories import MARKET, make_book, make_user
 from tests.jobs.processes import Gate
 
@@ -44,7 +42,7 @@ async def test_the_buyer_is_told_that_the_order_is_pending_and_it_is_settled_lat
             session, owner=CartOwner.account(user.id), book_id=book.id, quantity=2, market=MARKET
         )
         await session.commit()
-    buyer = Principal(id=user.id, email=user.email, display_name="Ada", role=Role.USER)
+    buyer = Buyer(user_id=user.id, email=user.email)
     url = make_url(live_database)
     now = datetime.now(UTC)
     async with Gate(url.host or "localhost", url.port or 5432) as gate:

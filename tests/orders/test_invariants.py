@@ -95,9 +95,35 @@ async def test_nothing_is_found_in_a_sound_shop(live_database: str) -> None:
         ("UPDATE payments SET currency = 'EUR' WHERE order_id = 1", ["captured over 20.00 EUR"]),
         (
             "UPDATE order_lines SET unit_price = 9.99 WHERE order_id = 1",
-            ["lines add up to its total", "order 1", "lines 19.98, total 20.00"],
+            ["lines, discounts and taxes add up", "order 1", "lines 19.98, subtotal 20.00"],
         ),
-        ("DELETE FROM order_lines WHERE order_id = 3", ["order 3", "lines 0, total 10.00"]),
+        ("DELETE FROM order_lines WHERE order_id = 3", ["order 3", "lines 0, subtotal 10.00"]),
+        (
+            "UPDATE orders SET shipping_total = 5.00 WHERE id = 1",
+            ["add up", "order 1", "lines 20.00, subtotal 15.00"],
+        ),
+        (
+            (
+                "INSERT INTO order_discounts (order_id, kind, title, amount) "
+                "VALUES (1, 'offer', '3 for 2', 7.77)"
+            ),
+            ["add up", "order 1", "discounts 7.77"],
+        ),
+        (
+            "UPDATE order_lines SET tax = 1.11 WHERE order_id = 1",
+            ["add up", "order 1", "on lines and shipping 1.11"],
+        ),
+        (
+            "INSERT INTO order_taxes (order_id, rate, net, tax) VALUES (1, 10, 18.18, 1.82)",
+            ["add up", "order 1", "taxes 1.82"],
+        ),
+        (
+            (
+                "UPDATE orders SET gift_card_total = 5.00 WHERE id = 1;"
+                "UPDATE payments SET amount = 15.00 WHERE order_id = 1"
+            ),
+            ["gift cards paid", "order 1", "gift cards 5.00, spent 0"],
+        ),
         (
             "UPDATE orders SET reserved_until = now() - interval '5 min 1 s' WHERE id = 2",
             ["no reservation outlives", "order 2", "reserved until"],

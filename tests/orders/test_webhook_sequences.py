@@ -181,7 +181,8 @@ async def write_orders(session: AsyncSession, count: int) -> list[int]:
 async def ends(session: AsyncSession) -> dict[int, End]:
     """Return of each order its status, its payment's, and how often which mail is due."""
     mails: dict[int, Counter[str]] = {}
-    for row in await session.execute(text("SELECT name, payload FROM outbox_events")):
+    about_orders = text("SELECT name, payload FROM outbox_events WHERE payload ? 'order_id'")
+    for row in await session.execute(about_orders):
         mails.setdefault(row.payload["order_id"], Counter())[row.name] += 1
     rows = await session.execute(
         text("""

@@ -19,6 +19,7 @@ from app.orders.models import Order
 from app.storefront.account import local_path
 from app.users.models import User
 from tests.factories import fill_cart, make_book, make_user, withdraw_book
+from tests.orders.selling import make_coupon, make_gift_card, make_parcel, set_price
 
 PASSWORD = "a few words of mine"
 ADDRESS = {
@@ -212,7 +213,7 @@ async def test_a_guest_fills_a_basket_signs_up_and_buys(
     assert "$23.00" in basket.text
 
     asked = await browser.go("/checkout")
-    assert asked.headers["Location"] == "/sign-in?next=%2Fcheckout"
+    assert 'href="/sign-in?next=/checkout"' in asked.text
     account = {"email": "ada@example.com", "password": PASSWORD}
     await browser.client.post("/api/v1/auth/register", json=account)
     await browser.go("/sign-in?next=/checkout")
@@ -229,6 +230,51 @@ async def test_a_guest_fills_a_basket_signs_up_and_buys(
     assert "Middlemarch" in orders.text
     assert "Confirmed" in orders.text
     assert "Nothing in it yet" in (await browser.go("/cart")).text
+
+
+async def test_a_guest_buys_without_an_account(browser: Browser, db_session: AsyncSession) -> None:
+    book = await make_book(db_session, title="Middlemarch", price="11.50", copies=3)
+    await make_coupon(db_session, code="TEN")
+    parcel = await make_parcel(db_session, price="4.00")
+    card = await make_gift_card(db_session, amount="2.00")
+    await browser.go(f"/books/{book.id}")
+    await browser.send("/cart/items", book_id=str(book.id), quantity="2")
+    await set_price(db_session, book, "11.00")
+    assert "Was $11.50, now $11.00." in (await browser.go("/cart")).text
+    assert "Pay $22.00" in (await browser.go("/checkout")).text
+    typed = ADDRESS | {"coupon_code": "ten", "gift_card_code": card}
+
+    missing = await browser.send("/checkout", **typed)
+    assert (missing.status_code, 'aria-describedby="email-help"' in missing.text) == (422, True)
+    wrong = typed | {"action": "work_out", "coupon_code": "nobodys"}
+    assert "NOBODYS" in (await browser.send("/checkout", **wrong)).text
+    shown = await browser.send("/checkout", **typed, action="work_out")
+    assert (shown.status_code, "Pay $21.80" in shown.text) == (200, True)
+    assert f'<option value="{parcel}" selected>Parcel, $4.00' in shown.text
+    assert (await db_session.scalars(select(Order))).all() == []
+
+    order = await browser.follow(await browser.send("/checkout", **typed, email="ada@example.com"))
+    assert "Thank you. The books are yours." in order.text
+    for line in ("$2.20", "$4.00", "$23.80", "Paid by gift card", "ada@example.com"):
+        assert line in order.text
+    browser.client.cookies.clear()
+    order_id = await db_session.scalar(select(Order.id))
+    assert (await browser.go(f"/checkout/orders/{order_id}")).status_code == 404
+
+
+async def test_what_the_page_showed_is_what_is_charged(
+    browser: Browser, db_session: AsyncSession
+) -> None:
+    book = await make_book(db_session, price="11.50")
+    await browser.sign_up()
+    await browser.go(f"/books/{book.id}")
+    await browser.send("/cart/items", book_id=str(book.id), quantity="1")
+    await browser.go("/checkout")
+    await set_price(db_session, book, "12.50")
+    refused = await browser.send("/checkout", **ADDRESS)
+    assert (refused.status_code, "Pay $12.50" in refused.text) == (409, True)
+    assert "The total has changed" in refused.text
+    assert (await browser.send("/checkout", **ADDRESS)).status_code == 303
 
 
 async def test_a_double_click_is_one_order(browser: Browser, db_session: AsyncSession) -> None:

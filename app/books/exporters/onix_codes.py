@@ -56,6 +56,7 @@ FORMS: Mapping[BookFormat, tuple[str, tuple[str, ...]]] = {
     BookFormat.FILM: ("VA", ()),
     BookFormat.SOFTWARE: ("DA", ()),
     BookFormat.MERCHANDISE: ("ZZ", ()),
+    BookFormat.GIFT_CARD: ("00", ()),
     BookFormat.OTHER: ("00", ()),
 }
 """Product form (list 150) and details (list 175) of a book of which only the format is known."""

@@ -143,7 +143,7 @@ class DemoGateway:
             is_new = await write(session, request, state=state, reason=reason)
             line = Line(state, reason) if is_new else await read(session, request.reference)
         if is_new and card == LATE_CARD:
-            self._tell(request.reference, ChargeState.CAPTURED, after=LATE_SECONDS)
+            self._tell(request.reference, ChargeState.CAPTURED, after_seconds=LATE_SECONDS)
             return ChargeOutcome(state=ChargeState.UNKNOWN)
         return self._outcome(request.reference, line)
 
@@ -233,7 +233,7 @@ class DemoGateway:
         async with session_scope() as session:
             is_first = await decide(session, reference, state=state, reason=reason)
         if is_first:
-            self._tell(reference, state, after=0)
+            self._tell(reference, state, after_seconds=0)
 
     def _outcome(self, reference: str, line: Line | None) -> ChargeOutcome:
         """Say what stands in the ledger."""
@@ -246,14 +246,14 @@ class DemoGateway:
             action_url=f"{self._shop_url}/demo-bank/{reference}" if asks else None,
         )
 
-    def _tell(self, reference: str, state: ChargeState, *, after: float) -> None:
+    def _tell(self, reference: str, state: ChargeState, *, after_seconds: float) -> None:
         """Send the shop a message, later and beside whatever else goes on."""
-        task = asyncio.create_task(self._send(reference, state, after=after))
+        task = asyncio.create_task(self._send(reference, state, after_seconds=after_seconds))
         self._telling.add(task)
         task.add_done_callback(self._telling.discard)
 
-    async def _send(self, reference: str, state: ChargeState, *, after: float) -> None:
-        await asyncio.sleep(after)
+    async def _send(self, reference: str, state: ChargeState, *, after_seconds: float) -> None:
+        await asyncio.sleep(after_seconds)
         now = utc_now()
         message = Message(
             id=f"evt_{uuid4().hex}", type=f"charge.{state}", created=now, reference=reference

@@ -32,24 +32,31 @@ from app.jobs.queue import Job
 from app.notifications import models as notification_models
 from app.notifications.handlers import (
     announce_late_money_by_mail,
+    call_order_off_by_mail,
     cancel_order_by_mail,
     confirm_order_by_mail,
     mail_gift_card,
+    ready_to_collect_by_mail,
+    refund_by_mail,
+    ship_order_by_mail,
     tell_that_book_is_back,
 )
 from app.notifications.jobs import prune_sent_words, send_mail, write_link_mail, write_notice
-from app.orders import checkout_models
+from app.orders import checkout_models, fulfilment_models
 from app.orders import models as order_models
+from app.orders.admin_router import router as admin_orders_router
 from app.orders.checkout_router import router as checkouts_router
+from app.orders.fulfilment_router import router as fulfilment_router
 from app.orders.handlers import claim_orders_of_guest
 from app.orders.jobs import (
     give_back_late_money,
+    pay_overdue_refunds,
+    pay_refund,
     prune_checkouts,
     prune_gateway_events,
     settle_overdue_orders,
     settle_reported_order,
 )
-from app.orders.router import admin_router as admin_orders_router
 from app.orders.router import router as orders_router
 from app.orders.webhook_router import router as webhook_router
 from app.prebooks import models as prebook_models
@@ -68,6 +75,7 @@ from app.storefront.cart import router as cart_pages
 from app.storefront.checkout import router as checkout_pages
 from app.storefront.demo_bank import router as demo_bank_pages
 from app.storefront.oauth import router as oauth_pages
+from app.storefront.orders import router as order_pages
 from app.storefront.two_step import router as two_step_pages
 from app.storefront.your_account import router as account_pages
 from app.tax import models as tax_models
@@ -101,6 +109,7 @@ MODELS = (
     notification_models,
     checkout_models,
     order_models,
+    fulfilment_models,
     prebook_models,
     shipping_models,
     tax_models,
@@ -133,6 +142,7 @@ API_ROUTERS = (
     names_router,
     stock_router,
     cart_router,
+    fulfilment_router,
     orders_router,
     checkouts_router,
     admin_orders_router,
@@ -157,6 +167,7 @@ PAGE_ROUTERS = (
     oauth_pages,
     cart_pages,
     checkout_pages,
+    order_pages,
     demo_bank_pages,
     media_router,
 )
@@ -172,6 +183,8 @@ JOBS: tuple[Job, ...] = (
     settle_reported_order,
     give_back_late_money,
     prune_gateway_events,
+    pay_refund,
+    pay_overdue_refunds,
     prune_guest_carts,
     forget_people_of_old_coupons,
     prune_sent_words,
@@ -188,6 +201,10 @@ HANDLERS: tuple[Handler, ...] = (
     cancel_order_by_mail,
     mail_gift_card,
     announce_late_money_by_mail,
+    call_order_off_by_mail,
+    ship_order_by_mail,
+    ready_to_collect_by_mail,
+    refund_by_mail,
     tell_that_book_is_back,
     claim_orders_of_guest,
 )

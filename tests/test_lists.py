@@ -14,6 +14,7 @@ from app.core.config import get_settings
 from app.core.pagination import MAX_OFFSET
 from app.core.security import Role
 from app.main import app
+from app.orders.guests import order_token
 from app.registry import PAGE_ROUTERS
 from app.users.deps import SESSION
 from app.users.sessions import start_session
@@ -29,12 +30,15 @@ LISTS: Mapping[str, tuple[str, ...]] = {
     "/api/v1/admin/imports": ("?size=100",),
     "/api/v1/admin/imports/{import_id}/report": ("?size=100",),
     "/api/v1/admin/offers": ("?limit=100",),
-    "/api/v1/admin/orders": ("?limit=100",),
     "/api/v1/admin/stock": ("?limit=100", "?limit=100&low=true"),
     "/api/v1/admin/stock/{book_id}/movements": ("?limit=100",),
     "/api/v1/admin/shipping/methods": ("?limit=100",),
     "/api/v1/admin/shipping/zones": ("?limit=100",),
     "/api/v1/admin/tax-rates": ("?limit=100", "?limit=100&country=DE"),
+    "/api/v1/admin/orders": (
+        "?limit=100",
+        "?limit=100&status=confirmed&email=a@example.com&from=2020-01-01",
+    ),
     "/api/v1/admin/users": ("?per_page=100", "?per_page=100&role=user&is_active=true"),
     "/api/v1/books": (
         "?size=100",
@@ -46,6 +50,7 @@ LISTS: Mapping[str, tuple[str, ...]] = {
     "/api/v1/contributors": ("?size=100", "?size=100&q=person"),
     "/api/v1/genres": ("?limit=100",),
     "/api/v1/orders": ("?limit=100",),
+    "/api/v1/orders/{order_id}/timeline": ("?limit=100",),
     "/api/v1/prebooks": ("?limit=100",),
     "/api/v1/publishers": ("?size=100", "?size=100&q=house"),
     "/api/v1/series": ("?size=100", "?size=100&q=saga"),
@@ -75,6 +80,8 @@ OTHERS: Mapping[str, tuple[str, ...]] = {
     "/api/v1/books/{book_id}": ("",),
     "/api/v1/auth/identities": ("",),
     "/api/v1/cart": ("",),
+    "/api/v1/orders/{order_id}/fulfilment": ("",),
+    "/orders/by-link": ("?token={order_token}",),
     "/api/v1/series/{series_id}": ("?size=100",),
     "/api/v1/subjects/{scheme}/{code}": ("",),
     "/api/v1/works/{work_id}": ("",),
@@ -98,7 +105,9 @@ PAGES_WITHOUT_LISTS = {
     "/cart": "the basket, as /api/v1/cart",
     "/checkout": "the basket, as /api/v1/cart",
     "/checkout/orders/{order_id}": "one order",
-    "/orders/{order_id}": "one order",
+    "/orders/{order_id}": "one order, as /orders/by-link",
+    "/orders/{order_id}/invoice": "a file",
+    "/orders/by-link/invoice": "a file",
     "/sign-in/two-step": "a form",
     "/sign-in/{provider}": "leads to the provider",
     "/sign-in/{provider}/callback": "leads on, or a form",
@@ -121,6 +130,9 @@ SHORT_ANSWERS = {
     "/api/v1/contributors/{contributor_id}",
     "/api/v1/checkouts/{checkout_id}",
     "/api/v1/orders/{order_id}",
+    "/api/v1/orders/by-link",
+    "/api/v1/orders/by-link/fulfilment",
+    "/api/v1/admin/orders/{order_id}/fulfilment",
 }
 """Single things whose lists are loaded with them, of one statement however many there are."""
 
@@ -156,6 +168,12 @@ BOUNDED = {
     ("QuoteRead", "discounts"): "one for each offer and code of a basket",
     ("QuoteRead", "taxes"): "one for each rate of a country",
     ("QuoteRead", "shipping_options"): "the methods to one country, which staff keep",
+    ("FulfilmentRead", "lines"): "an order is of one basket",
+    ("FulfilmentRead", "shipments"): "at most one for each copy",
+    ("FulfilmentRead", "refunds"): "each of at least a cent of what was paid",
+    ("FulfilmentRead", "papers"): "an invoice, and a credit note for each refund",
+    ("ShipmentRead", "lines"): "an order is of one basket",
+    ("RefundRead", "lines"): "an order is of one basket",
     ("CartRead", "unavailable_items"): "likewise",
     **{
         (schema, field): "five hundred at the most (app.promotions.schemas.MAX_NAMED)"
@@ -242,6 +260,7 @@ async def test_no_list_is_counted_off_deeply(client: AsyncClient, db_session: As
         "import_id": await db_session.scalar(made),
         "book_id": (await make_book(db_session)).id,
         "gift_card_id": 1,
+        "order_id": 1,
     }
     for template, operation in operations():
         path = template.format_map(names) if is_list(operation) else template
@@ -389,13 +408,28 @@ new_gift_card_entries AS (
 new_payments AS (
   INSERT INTO payments (order_id, gateway, reference, amount, currency, status)
   SELECT id, 'demo', CAST(id AS text), 5, 'USD', 'captured' FROM new_orders
+),
+new_order_events AS (
+  INSERT INTO order_events (order_id, kind, actor) SELECT :order, 'note', 'a' FROM numbers
+  WHERE :order > 0
+),
+new_shipments AS (
+  INSERT INTO shipments (order_id) SELECT :order FROM numbers WHERE :order > 0 RETURNING id
+),
+new_refunds AS (
+  INSERT INTO refunds (order_id, reference, amount, currency, reason, ask_after)
+  SELECT :order, 'f' || n, 0.01, 'USD', 'other', now() FROM numbers WHERE :order > 0
+),
+new_lines AS (
+  INSERT INTO order_lines (order_id, book_id, title, author, unit_price, quantity)
+  SELECT o.id, (SELECT min(id) FROM new_books), 'Volume', 'Person', 5, 1 FROM new_orders o
 )
-INSERT INTO order_lines (order_id, book_id, title, author, unit_price, quantity)
-SELECT o.id, (SELECT min(id) FROM new_books), 'Volume', 'Person', 5, 1 FROM new_orders o
+INSERT INTO shipment_lines (shipment_id, order_line_id, quantity)
+SELECT id, (SELECT min(id) FROM order_lines), 1 FROM new_shipments
 """).bindparams(
     *(
         bindparam(name, type_=Integer)
-        for name in ("first", "last", "user", "cart", "work", "series", "import")
+        for name in ("first", "last", "user", "cart", "work", "series", "import", "order")
     )
 )
 
@@ -417,7 +451,7 @@ async def test_no_list_asks_more_of_the_database_for_more_rows(
     def remember(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
         statements.append(statement)
 
-    ids = {"work": 0, "series": 0, "import": 0}
+    ids = {"work": 0, "series": 0, "import": 0, "order": 0}
     counts: dict[str, list[int]] = {}
     rows: dict[str, list[int]] = {}
     for first, last in ((1, 1), (2, 10), (11, 100)):
@@ -438,6 +472,8 @@ async def test_no_list_asks_more_of_the_database_for_more_rows(
             "work_id": ids["work"],
             "import_id": ids["import"],
             "gift_card_id": await db_session.scalar(text("SELECT min(id) FROM gift_cards")),
+            "order_id": ids["order"],
+            "order_token": order_token(ids["order"], get_settings()),
         }
         for path, queries in {**LISTS, **OTHERS}.items():
             for query in queries:
@@ -479,7 +515,27 @@ async def _connect_the_first(session: AsyncSession) -> dict[str, int]:
         )
     )
     first = await session.scalar(text("SELECT min(id) FROM imports"))
-    return {"work": work, "series": series, "import": first}
+    order = await session.scalar(text("SELECT min(id) FROM orders"))
+    await session.execute(
+        text("INSERT INTO order_events (order_id, kind, actor) VALUES (:order, 'note', 'a')"),
+        {"order": order},
+    )
+    await session.execute(
+        text(
+            "WITH parcel AS (INSERT INTO shipments (order_id) VALUES (:order) RETURNING id)"
+            " INSERT INTO shipment_lines (shipment_id, order_line_id, quantity)"
+            " SELECT id, (SELECT min(id) FROM order_lines), 1 FROM parcel"
+        ),
+        {"order": order},
+    )
+    await session.execute(
+        text(
+            "INSERT INTO refunds (order_id, reference, amount, currency, reason, ask_after)"
+            " VALUES (:order, 'f', 0.01, 'USD', 'other', now())"
+        ),
+        {"order": order},
+    )
+    return {"work": work, "series": series, "import": first, "order": order}
 
 
 def _count_rows(listed: Any) -> int:

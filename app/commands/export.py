@@ -1,10 +1,13 @@
-"""Take the catalogue out."""
+"""Take the catalogue out, and orders for the books."""
 
 import sys
+from collections.abc import AsyncIterator
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, BinaryIO
 
 import typer
+from pydantic import ValidationError
 from rich.progress import Progress, TextColumn
 
 from app import local
@@ -16,8 +19,16 @@ from app.core import garbage
 from app.core.clock import utc_now
 from app.core.config import get_settings
 from app.db.session import dispose_engine
+from app.orders import bookkeeping
+from app.orders.fulfilment_schemas import BookkeepingDays
 
-app = typer.Typer(help="Take the catalogue out.", no_args_is_help=True, add_completion=False)
+app = typer.Typer(
+    help="Take the catalogue out, and orders for the books.",
+    no_args_is_help=True,
+    add_completion=False,
+)
+
+DAYS = ["%Y-%m-%d"]
 
 File = Annotated[
     str, typer.Argument(help="The file to write, gzipped if it ends in .gz; - for standard output.")
@@ -26,7 +37,7 @@ File = Annotated[
 
 @app.callback()
 def export() -> None:
-    """Take the catalogue out."""
+    """Take the catalogue out, and orders for the books."""
 
 
 @app.command("csv")
@@ -61,6 +72,52 @@ def export_onix(file: File = "-") -> None:
     with local.local_database():
         options = OnixOptions.of_shop(get_settings(), now=utc_now())
         _export(OnixParts(options), file)
+
+
+@app.command("orders")
+def export_orders(
+    first: Annotated[
+        datetime, typer.Option("--from", formats=DAYS, help="The first day, in the shop's zone.")
+    ],
+    after: Annotated[datetime, typer.Option("--to", formats=DAYS, help="The first day after.")],
+    file: Annotated[str, typer.Argument(help="The file to write; - for standard output.")] = "-",
+    by_day: Annotated[
+        bool, typer.Option("--by-day", help="Sums of sales and refunds, one row a day.")
+    ] = False,
+) -> None:
+    """Write the orders that were paid on some days to a CSV file, for the books.
+
+    An order counts on the day that it was paid, a refund on the day that it was, both in the
+    shop's time zone. The file is harmless in spreadsheets.
+
+    Examples:
+        bookstore export orders november.csv --from 2026-11-01 --to 2026-12-01
+
+        bookstore export orders --by-day --from 2026-01-01 --to 2027-01-01
+    """
+    try:
+        days = BookkeepingDays(first=first.date(), after=after.date())
+    except ValidationError as error:
+        fail(f"{error.errors()[0]['msg']}.")
+    if file != "-" and Path(file).is_dir():
+        fail(f"{file} is a folder: name a file in it.")
+    write = bookkeeping.export_days if by_day else bookkeeping.export_orders
+    with local.local_database():
+        lines = write(days=days, settings=get_settings())
+        if file == "-":
+            garbage.run(_write_lines(lines, sys.stdout.buffer))
+            return
+        with Path(file).open("wb") as target:
+            garbage.run(_write_lines(lines, target))
+    err.print(f"The orders are in {file}.", markup=False)
+
+
+async def _write_lines(lines: AsyncIterator[str], target: BinaryIO) -> None:
+    try:
+        async for part in lines:
+            target.write(part.encode())
+    finally:
+        await dispose_engine()
 
 
 def _export(parts: Parts, file: str) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated, Self
 
 from pydantic import (
     Field,
+    FilePath,
     IPvAnyNetwork,
     SecretStr,
     ValidationError,
@@ -112,6 +113,11 @@ class Settings(BaseSettings):
     tax_one_stop_shop: bool = True
     default_weight_g: Annotated[int, Field(ge=0, le=100_000)] = 400
 
+    seller_name: str | None = None
+    seller_address: Annotated[tuple[str, ...], NoDecode] = ()
+    seller_vat_id: str | None = None
+    document_fonts: Annotated[tuple[FilePath, ...], NoDecode] = ()
+
     silent_registration: SilentRegistration = SilentRegistration.PAGES
     access_token_minutes: Annotated[int, Field(ge=1)] = 15
     refresh_token_days: Annotated[int, Field(ge=1)] = 30
@@ -188,8 +194,20 @@ class Settings(BaseSettings):
     def _without_trailing_slash(cls, url: str) -> str:
         return url.rstrip("/")
 
+    @field_validator("seller_address", mode="before")
+    @classmethod
+    def _split_at_semicolons(cls, value: object) -> object:
+        """Lines of an address have commas of their own."""
+        if isinstance(value, str):
+            return [part.strip() for part in value.split(";") if part.strip()]
+        return value
+
     @field_validator(
-        "secret_keys_former", "trusted_proxies", "google_client_ids_of_programs", mode="before"
+        "secret_keys_former",
+        "trusted_proxies",
+        "google_client_ids_of_programs",
+        "document_fonts",
+        mode="before",
     )
     @classmethod
     def _split_at_commas(cls, value: object) -> object:

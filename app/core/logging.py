@@ -62,5 +62,5 @@ def configure_logging(settings: Settings) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(settings.log_level.upper())
-    for noisy in ("httpx", "procrastinate", "alembic"):
+    for noisy in ("httpx", "procrastinate", "alembic", "fontTools", "fpdf"):
         logging.getLogger(noisy).setLevel(logging.WARNING)

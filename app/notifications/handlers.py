@@ -1,5 +1,6 @@
 """Who hears of what."""
 
+from typing import Any
 from uuid import UUID
 
 from app.books.errors import BookNotFoundError
@@ -11,7 +12,17 @@ from app.db.session import session_scope
 from app.jobs.outbox import handles
 from app.notifications.mailer import TOKEN_PLACE
 from app.notifications.service import GIFT_CARD, write_mail
-from app.orders.events import LateMoneyGivenBack, OrderCancelled, OrderConfirmed
+from app.orders.events import (
+    LateMoneyGivenBack,
+    OrderCalledOff,
+    OrderCancelled,
+    OrderConfirmed,
+    OrderReadyToCollect,
+    OrderShipped,
+    RefundPaid,
+)
+from app.orders.fulfilment.progress import describe, find_refund, find_shipment
+from app.orders.guests import order_link
 from app.orders.service import get_order_of_shop
 from app.prebooks.service import notify_waiting
 from app.promotions.events import GiftCardIssued
@@ -55,6 +66,34 @@ async def mail_gift_card(event: GiftCardIssued, *, event_id: UUID) -> None:
         )
 
 
+@handles(OrderCalledOff)
+async def call_order_off_by_mail(event: OrderCalledOff, *, event_id: UUID) -> None:
+    """Tell the buyer that the order is cancelled, and that the money goes back."""
+    await _write_to_buyer("order_called_off", order_id=event.order_id, event_id=event_id)
+
+
+@handles(OrderShipped)
+async def ship_order_by_mail(event: OrderShipped, *, event_id: UUID) -> None:
+    """Tell the buyer what is under way, and where to follow it."""
+    await _write_to_buyer(
+        "order_shipped", order_id=event.order_id, event_id=event_id, shipment_id=event.shipment_id
+    )
+
+
+@handles(OrderReadyToCollect)
+async def ready_to_collect_by_mail(event: OrderReadyToCollect, *, event_id: UUID) -> None:
+    """Tell the buyer that the books wait at the counter."""
+    await _write_to_buyer("order_ready_to_collect", order_id=event.order_id, event_id=event_id)
+
+
+@handles(RefundPaid)
+async def refund_by_mail(event: RefundPaid, *, event_id: UUID) -> None:
+    """Tell the buyer how much money is on its way back."""
+    await _write_to_buyer(
+        "order_refunded", order_id=event.order_id, event_id=event_id, refund_id=event.refund_id
+    )
+
+
 @handles(BookRestocked)
 async def tell_that_book_is_back(event: BookRestocked, *, event_id: UUID) -> None:
     """Tell everybody who waits for the book, once; they wait on if it was withdrawn meanwhile."""
@@ -75,16 +114,35 @@ async def tell_that_book_is_back(event: BookRestocked, *, event_id: UUID) -> Non
             )
 
 
-async def _write_to_buyer(template: str, *, order_id: int, event_id: UUID) -> None:
+async def _write_to_buyer(
+    template: str,
+    *,
+    order_id: int,
+    event_id: UUID,
+    shipment_id: int | None = None,
+    refund_id: int | None = None,
+) -> None:
+    settings = get_settings()
     async with session_scope() as session:
         order = await get_order_of_shop(session, order_id=order_id)
         if order.email is None:
             return
+        values: dict[str, Any] = {
+            "order": order,
+            "order_link": await order_link(session, order=order, settings=settings),
+        }
+        if shipment_id is not None or refund_id is not None:
+            fulfilment = await describe(session, order=order)
+            values["titles"] = {line.line_id: line.title for line in fulfilment.lines}
+            if shipment_id is not None:
+                values["shipment"] = find_shipment(fulfilment, shipment_id)
+            if refund_id is not None:
+                values["refund"] = find_refund(fulfilment, refund_id)
         await write_mail(
             session,
             event_id=event_id,
             recipient=order.email,
             template=template,
-            values={"order": order},
-            settings=get_settings(),
+            values=values,
+            settings=settings,
         )

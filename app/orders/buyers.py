@@ -4,6 +4,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.pagination import ListQuery, Slice
 from app.orders import repository
+from app.orders.fulfilment_repository import forget_notes
 from app.orders.schemas import OrderCopy
 
 
@@ -42,4 +43,5 @@ async def forget_buyer(session: AsyncSession, *, user_id: int) -> None:
     What was bought, paid and when stays, and the country that it went to, for the books and the
     taxes.
     """
+    await forget_notes(session, user_id=user_id)
     await repository.forget_buyer(session, user_id=user_id)

@@ -44,9 +44,11 @@ from app.orders.errors import (
     PaymentFailedError,
 )
 from app.orders.events import OrderCancelled, OrderConfirmed
+from app.orders.fulfilment_models import EventKind
 from app.orders.gift_card_sales import issue_gift_cards
 from app.orders.late_money import note_late_money
 from app.orders.models import OrderStatus, PaymentStatus
+from app.orders.moves import move_pending
 from app.orders.quoting import (
     Choices,
     Quote,
@@ -63,6 +65,7 @@ from app.orders.repeats import charge_of, replay
 from app.orders.reservations import Repeatable, Reservation, insert_order, insert_rows
 from app.orders.schemas import Buyer, CheckoutRequest, OrderRead, PaymentAction
 from app.orders.service import get_order_of_shop
+from app.orders.timeline import BUYER, SHOP, write_event
 from app.promotions import gift_cards
 from app.promotions import service as coupons
 from app.promotions.errors import GiftCardEmptyError
@@ -142,7 +145,7 @@ async def place_order(
     if outcome.state is ChargeState.UNKNOWN:
         return reserved.order
     order = await settle_if_possible(session, reserved.order, outcome=outcome, now=now)
-    if order.status in {OrderStatus.DECLINED, OrderStatus.CANCELLED}:
+    if order.payment_status is PaymentStatus.FAILED:
         raise PaymentFailedError(outcome.reason)
     if order.payment_status is PaymentStatus.NEEDS_ACTION:
         action = PaymentAction(url=outcome.action_url, client_secret=outcome.client_secret)
@@ -214,6 +217,7 @@ async def reserve(
     if buyer.user_id is not None:
         await claim_orders(session, user_id=buyer.user_id)
     pending = await insert_rows(session, order=order, quote=quote)
+    await write_event(session, order_id=order.id, kind=EventKind.PLACED, actor=BUYER)
     payment = charge_of(order, secrets.token_hex(16), request, settings)
     await repository.insert_payment(
         session,
@@ -359,7 +363,8 @@ async def _confirm(
     session: AsyncSession, *, order_id: int, outcome: ChargeOutcome, now: datetime
 ) -> bool:
     """Confirm a pending order; tell whether it was pending until now."""
-    if not await repository.confirm(session, order_id=order_id, now=now):
+    to = OrderStatus.CONFIRMED
+    if await move_pending(session, order_id=order_id, to=to, confirmed_at=now) is None:
         if outcome.state is ChargeState.CAPTURED:
             await note_late_money(session, order_id=order_id, now=now)
         return False
@@ -369,6 +374,7 @@ async def _confirm(
         status=PAID_AS[outcome.state],
         gateway_reference=outcome.gateway_reference,
     )
+    await write_event(session, order_id=order_id, kind=EventKind.CONFIRMED, actor=SHOP)
     await publish(session, OrderConfirmed(order_id=order_id))
     sold = await repository.list_sold(session, order_id=order_id)
     if outcome.state is ChargeState.CAPTURED and any(line.is_gift_card for line in sold):
@@ -386,9 +392,11 @@ async def _refuse(
     status: OrderStatus,
     now: datetime,
 ) -> None:
-    refused = await repository.refuse(session, order_id=order_id, status=status)
+    refused = await move_pending(session, order_id=order_id, to=status)
     if refused is None:
         return
+    kind = EventKind.CANCELLED if status is OrderStatus.CANCELLED else EventKind.DECLINED
+    await write_event(session, order_id=order_id, kind=kind, actor=SHOP, reason=outcome.reason)
     if status is OrderStatus.CANCELLED:
         await publish(session, OrderCancelled(order_id=order_id))
     await repository.set_payment(

@@ -3,9 +3,11 @@
 from typing import Annotated, Any, cast
 from uuid import uuid4
 
-from fastapi import Depends, Header, Request
+from fastapi import Depends, Header, Query, Request
 
+from app.core.deps import AppSettings, DbSession
 from app.integrations.payments.gateway import PaymentGateway
+from app.orders import guests
 from app.orders.keys import read_key
 from app.orders.schemas import OrderRead
 
@@ -69,3 +71,18 @@ async def get_idempotency_key(given: GivenIdempotencyKey) -> str:
 
 
 IdempotencyKey = Annotated[str, Depends(get_idempotency_key)]
+
+
+async def get_linked_order(
+    session: DbSession,
+    settings: AppSettings,
+    token: Annotated[
+        str,
+        Query(max_length=guests.MAX_TOKEN_CHARACTERS, description="Of the link in the mails."),
+    ],
+) -> OrderRead:
+    """Return the order that a mailed link leads to."""
+    return await guests.get_order_by_link(session, token=token, settings=settings)
+
+
+LinkedOrder = Annotated[OrderRead, Depends(get_linked_order, scope="function")]

@@ -1,4 +1,4 @@
-"""Why an order cannot be placed or shown."""
+"""Why an order cannot be placed, shown or worked on."""
 
 from typing import ClassVar
 
@@ -145,3 +145,73 @@ class AddressNeededError(AppError):
     status: ClassVar[int] = 422
     code: ClassVar[str] = "ORDER_ADDRESS_NEEDED"
     detail = "Please tell us where the books shall go."
+
+
+class MoveNotAllowedError(AppError):
+    """The order cannot go from where it stands (``from``) to where it was to go (``to``)."""
+
+    status: ClassVar[int] = 409
+    code: ClassVar[str] = "ORDER_MOVE_NOT_ALLOWED"
+    detail = "This cannot be done with an order in its state."
+
+    def __init__(self, *, now: str, wanted: str) -> None:
+        super().__init__(
+            f"The order is {now.replace('_', ' ')} and cannot become {wanted.replace('_', ' ')}.",
+            extra={"from": now, "to": wanted},
+        )
+
+
+class LineNotFoundError(AppError):
+    """A line is named that the order does not have; ``line_id`` says which."""
+
+    status: ClassVar[int] = 422
+    code: ClassVar[str] = "ORDER_LINE_NOT_FOUND"
+    detail = "The order has no such line."
+
+
+class TooManyCopiesError(AppError):
+    """More copies of a line (``line_id``) than there are left to send, take back or refund."""
+
+    status: ClassVar[int] = 409
+    code: ClassVar[str] = "ORDER_TOO_MANY_COPIES"
+    detail = "There are not so many copies left in this line."
+
+
+class NothingLeftError(AppError):
+    """No copy is left to send, or all are to be dropped: the order is to be cancelled instead."""
+
+    status: ClassVar[int] = 409
+    code: ClassVar[str] = "ORDER_NOTHING_LEFT"
+    detail = "Nothing of this order would be left to send."
+
+
+class RefundTooHighError(AppError):
+    """More than is left of what was paid, which is ``refundable``."""
+
+    status: ClassVar[int] = 409
+    code: ClassVar[str] = "ORDER_REFUND_TOO_HIGH"
+    detail = "This is more than is left of what was paid."
+
+
+class NotInvoicedError(AppError):
+    """There is no paper for this: the order was never paid, or the refund is not done."""
+
+    status: ClassVar[int] = 409
+    code: ClassVar[str] = "ORDER_NO_PAPER"
+    detail = "There is no paper for this yet."
+
+
+class RefundNotFoundError(AppError):
+    """The order has no such refund."""
+
+    status: ClassVar[int] = 404
+    code: ClassVar[str] = "ORDER_REFUND_NOT_FOUND"
+    detail = "This refund does not exist."
+
+
+class ShipmentNotFoundError(AppError):
+    """The order has no such parcel."""
+
+    status: ClassVar[int] = 404
+    code: ClassVar[str] = "ORDER_SHIPMENT_NOT_FOUND"
+    detail = "This parcel does not exist."

@@ -24,3 +24,40 @@ class LateMoneyGivenBack(Event):
     """Money that was taken for an order after it had been given up is on its way back."""
 
     order_id: int
+
+
+@dataclass(frozen=True)
+class OrderCalledOff(Event):
+    """A confirmed order was cancelled before anything of it left; what was paid goes back."""
+
+    order_id: int
+
+
+@dataclass(frozen=True)
+class OrderShipped(Event):
+    """A parcel left, with all or some of an order's copies."""
+
+    order_id: int
+    shipment_id: int
+
+
+@dataclass(frozen=True)
+class OrderReadyToCollect(Event):
+    """An order's copies wait at the counter."""
+
+    order_id: int
+
+
+@dataclass(frozen=True)
+class OrderDelivered(Event):
+    """An order's copies are with their buyer."""
+
+    order_id: int
+
+
+@dataclass(frozen=True)
+class RefundPaid(Event):
+    """Money went back to a buyer."""
+
+    order_id: int
+    refund_id: int

@@ -6,7 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.books.stock import count_away
 from app.core.findings import SHOWN, Finding
-from app.orders import repository
+from app.orders import fulfilment_repository, repository
 
 LATENESS = timedelta(minutes=5)
 """How long the schedule may take to settle an order whose reservation has run out."""
@@ -25,11 +25,13 @@ async def find_breaches(session: AsyncSession, *, now: datetime) -> list[Finding
         *await find_wrongly_spent(session),
         *await find_overdue(session, now=now),
         *await find_late_money(session, now=now),
+        *await find_over_refunded(session),
+        *await find_over_sent(session),
     ]
 
 
 async def find_miscounted_copies(session: AsyncSession) -> list[Finding]:
-    """Return books whose reserved and sold copies are not those in pending and confirmed orders."""
+    """Return books whose reserved and sold copies are not those in pending and paid orders."""
     away = await count_away(session)
     taken = {
         row.book_id: (row.pending, row.confirmed)
@@ -119,4 +121,28 @@ async def find_late_money(session: AsyncSession, *, now: datetime) -> list[Findi
         for payment in await repository.list_late_before(
             session, before=now - KEPT_LATE, limit=SHOWN
         )
+    ]
+
+
+async def find_over_refunded(session: AsyncSession) -> list[Finding]:
+    """Return orders of which more was paid back than captured, or than their payment says."""
+    return [
+        Finding(
+            invariant="refunded is at most what was captured",
+            subject=f"order {row.order_id}",
+            detail=f"refunds of {row.much}, captured {row.limit}",
+        )
+        for row in await fulfilment_repository.list_over_refunded(session, limit=SHOWN)
+    ]
+
+
+async def find_over_sent(session: AsyncSession) -> list[Finding]:
+    """Return orders of which more copies were shipped than ordered, or came back than left."""
+    return [
+        Finding(
+            invariant="shipped copies are at most those ordered",
+            subject=f"order {row.order_id}",
+            detail=f"{row.much} shipped of {row.limit}",
+        )
+        for row in await fulfilment_repository.list_over_sent(session, limit=SHOWN)
     ]

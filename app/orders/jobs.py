@@ -8,6 +8,7 @@ from app.db.session import AsyncSessionLocal, session_scope
 from app.integrations.payments.factory import find_gateway
 from app.jobs.batches import in_batches
 from app.jobs.queue import job, periodic
+from app.orders import refunds
 from app.orders.checkouts import forget_expired
 from app.orders.late_money import GIVE_BACK, give_back
 from app.orders.overdue import settle_overdue
@@ -67,3 +68,25 @@ async def prune_gateway_events() -> None:
     """Delete the messages of gateways that are too old to be repeated."""
     async with session_scope() as session:
         await prune_events(session, now=utc_now())
+
+
+@job(refunds.PAY_REFUND)
+async def pay_refund(*, refund_id: int) -> None:
+    """Ask the gateway for a refund, soon after it was written down."""
+    async with AsyncSessionLocal() as session:
+        await refunds.pay_refund(
+            session,
+            refund_id=refund_id,
+            find_gateway=find_gateway,
+            now=utc_now(),
+            settings=get_settings(),
+        )
+
+
+@periodic("orders.pay_overdue_refunds", cron="*/1 * * * *")
+async def pay_overdue_refunds() -> None:
+    """Ask again for the refunds that no gateway has decided yet."""
+    async with AsyncSessionLocal() as session:
+        await refunds.pay_overdue_refunds(
+            session, find_gateway=find_gateway, now=utc_now(), settings=get_settings()
+        )

@@ -27,20 +27,28 @@ class OrderStatus(StrEnum):
 
     ``pending`` holds a reservation until ``reserved_until``. ``declined`` was refused while its
     buyer waited: an attempt rather than an order, so it is in no list. ``cancelled`` was pending
-    for longer, and its buyer was told later.
+    for longer, and its buyer was told later; or it was confirmed, and called off before anything
+    of it had left. ``returned`` came back whole. What may become of what is in ``moves``.
     """
 
     PENDING = "pending"
     CONFIRMED = "confirmed"
-    DECLINED = "declined"
+    PACKED = "packed"
+    PARTLY_SHIPPED = "partly_shipped"
+    SHIPPED = "shipped"
+    READY_TO_COLLECT = "ready_to_collect"
+    DELIVERED = "delivered"
     CANCELLED = "cancelled"
+    RETURNED = "returned"
+    DECLINED = "declined"
 
 
 class PaymentStatus(StrEnum):
     """What the gateway said last.
 
     ``needs_action``: the buyer has to prove to their bank who they are, or to give their card to
-    the gateway. ``due``: it will be paid in the shop.
+    the gateway. ``due``: it will be paid in the shop. ``voided``: it would have been, but the order
+    was called off before.
     """
 
     PENDING = "pending"
@@ -48,6 +56,7 @@ class PaymentStatus(StrEnum):
     DUE = "due"
     CAPTURED = "captured"
     FAILED = "failed"
+    VOIDED = "voided"
 
 
 SUBTOTAL = (
@@ -86,6 +95,9 @@ class Order(CreatedAt, Base):
         Index("ix_orders_user_newest", "user_id", text("id DESC")),
         Index("ix_orders_guests", "email", postgresql_where=text("user_id IS NULL")),
         Index("ix_orders_pending", "settle_after", postgresql_where=text("status = 'pending'")),
+        Index("ix_orders_status", "status", "id"),
+        Index("ix_orders_email", "email", "id"),
+        Index("ix_orders_confirmed_at", "confirmed_at", "id"),
     )
 
     id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
@@ -135,6 +147,9 @@ class OrderLine(Base):
 
     ``discount`` is the line's part of all discounts; ``tax``, at ``tax_rate`` per cent, is in the
     rest or comes on top, as the order says.
+
+    Of its copies ``sent`` have left the shop, by parcel or over the counter, ``dropped`` never
+    will, and ``returned`` of those that were sent came back. ``refunded`` were paid back.
     """
 
     __tablename__ = "order_lines"
@@ -144,6 +159,11 @@ class OrderLine(Base):
             "discount BETWEEN 0 AND unit_price * quantity", name="discount_within_price"
         ),
         CheckConstraint("tax >= 0 AND tax_rate >= 0", name="tax_not_negative"),
+        CheckConstraint(
+            "sent >= 0 AND dropped >= 0 AND sent + dropped <= quantity", name="sent_as_ordered"
+        ),
+        CheckConstraint("returned >= 0 AND returned <= sent", name="returned_as_sent"),
+        CheckConstraint("refunded >= 0 AND refunded <= quantity", name="refunded_as_ordered"),
     )
 
     id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
@@ -159,6 +179,10 @@ class OrderLine(Base):
     tax_rate: Mapped[Decimal] = mapped_column(Numeric(6, 3), server_default=text("0"))
     tax: Mapped[Decimal] = mapped_column(Numeric(12, 2), server_default=text("0"))
     is_gift_card: Mapped[bool] = mapped_column(server_default=text("false"))
+    sent: Mapped[int] = mapped_column(server_default=text("0"))
+    dropped: Mapped[int] = mapped_column(server_default=text("0"))
+    returned: Mapped[int] = mapped_column(server_default=text("0"))
+    refunded: Mapped[int] = mapped_column(server_default=text("0"))
 
 
 class OrderDiscount(Base):
@@ -196,7 +220,8 @@ class Payment(CreatedAt, Base):
     """The one charge of an order. ``reference`` is the gateway's idempotency key, made by us.
 
     ``gateway_reference`` is what the gateway calls it. Money that was found to be taken for an
-    order which had been given up is late, and goes back.
+    order which had been given up is late, and goes back. ``refunded_total`` is the sum of its
+    refunds that were paid or are about to be.
     """
 
     __tablename__ = "payments"
@@ -205,6 +230,9 @@ class Payment(CreatedAt, Base):
             "ix_payments_late",
             "late_since",
             postgresql_where=text("late_since IS NOT NULL AND given_back_at IS NULL"),
+        ),
+        CheckConstraint(
+            "refunded_total >= 0 AND refunded_total <= amount", name="refunded_as_captured"
         ),
     )
 
@@ -222,6 +250,7 @@ class Payment(CreatedAt, Base):
     gateway_reference: Mapped[str | None] = mapped_column(Text)
     late_since: Mapped[datetime | None]
     given_back_at: Mapped[datetime | None]
+    refunded_total: Mapped[Decimal] = mapped_column(Numeric(12, 2), server_default=text("0"))
 
 
 class ReportedEvent(CreatedAt, Base):

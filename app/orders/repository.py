@@ -31,6 +31,7 @@ from app.core.keyset import Order as RowOrder
 from app.core.keyset import read_objects
 from app.core.pagination import Slice, Window
 from app.integrations.payments.gateway import GatewayEvent
+from app.orders.fulfilment_schemas import OrderFilter
 from app.orders.models import (
     Order,
     OrderDiscount,
@@ -96,19 +97,53 @@ async def find_by_key(session: AsyncSession, *, buyer: Buyer, key: str) -> Order
     return await session.scalar(_with_everything().where(mine))
 
 
+async def find_order_id(session: AsyncSession, *, number: str) -> int | None:
+    """Return the id of the order with a number."""
+    return await session.scalar(select(Order.id).where(Order.number == number))
+
+
+async def has_account(session: AsyncSession, *, order_id: int) -> bool:
+    """Tell whether an account has the order."""
+    statement = select(exists().where(Order.id == order_id, Order.user_id.is_not(None)))
+    return bool((await session.scalars(statement)).one())
+
+
 async def list_orders(
-    session: AsyncSession, *, user_id: int | None, window: Window, with_declined: bool = False
+    session: AsyncSession,
+    *,
+    user_id: int | None,
+    window: Window,
+    with_declined: bool = False,
+    wanted: OrderFilter | None = None,
 ) -> Slice[Order]:
     """Return orders, the newest first, of one account or of all.
 
     Attempts that were declined at once are left out, unless they are asked for.
     """
     statement = _with_everything()
+    if wanted is not None:
+        statement = statement.where(*_conditions(wanted))
+        with_declined = with_declined or wanted.status is OrderStatus.DECLINED
     if not with_declined:
         statement = statement.where(Order.status != OrderStatus.DECLINED)
     if user_id is not None:
         statement = statement.where(Order.user_id == user_id)
     return await read_objects(session, statement, order=NEWEST_FIRST, window=window)
+
+
+def _conditions(wanted: OrderFilter) -> list[ColumnElement[bool]]:
+    found = []
+    if wanted.status is not None:
+        found.append(Order.status == wanted.status)
+    if wanted.number is not None:
+        found.append(Order.number == wanted.number.upper())
+    if wanted.email is not None:
+        found.append(Order.email == wanted.email)
+    if wanted.since is not None:
+        found.append(Order.created_at >= wanted.since)
+    if wanted.until is not None:
+        found.append(Order.created_at < wanted.until)
+    return found
 
 
 async def insert_order(session: AsyncSession, values: dict[str, Any]) -> Order | None:
@@ -169,38 +204,6 @@ async def insert_payment(
     )
 
 
-async def confirm(session: AsyncSession, *, order_id: int, now: datetime) -> bool:
-    """Turn a pending order into a confirmed one; tell whether it was still pending."""
-    statement = (
-        update(Order)
-        .where(Order.id == order_id, Order.status == OrderStatus.PENDING)
-        .values(status=OrderStatus.CONFIRMED, confirmed_at=now)
-        .returning(Order.id)
-    )
-    return (await session.scalars(statement)).one_or_none() is not None
-
-
-class RefusedOrder(NamedTuple):
-    """An order that was pending until now, and whose basket it was."""
-
-    user_id: int | None
-    guest_hash: bytes | None
-
-
-async def refuse(
-    session: AsyncSession, *, order_id: int, status: OrderStatus
-) -> RefusedOrder | None:
-    """Turn a pending order into a declined or cancelled one; ``None`` if it was not pending."""
-    statement = (
-        update(Order)
-        .where(Order.id == order_id, Order.status == OrderStatus.PENDING)
-        .values(status=status)
-        .returning(Order.user_id, Order.guest_hash)
-    )
-    row = (await session.execute(statement)).one_or_none()
-    return RefusedOrder(*row) if row is not None else None
-
-
 async def set_payment(
     session: AsyncSession,
     *,
@@ -244,6 +247,16 @@ async def mark_paid(session: AsyncSession, *, order_id: int) -> bool:
         .execution_options(synchronize_session=False)
     )
     return (await session.scalars(statement)).one_or_none() is not None
+
+
+async def void_payment(session: AsyncSession, *, order_id: int) -> None:
+    """Let a payment that is due be due no more."""
+    await session.execute(
+        update(Payment)
+        .where(Payment.order_id == order_id, Payment.status == PaymentStatus.DUE)
+        .values(status=PaymentStatus.VOIDED)
+        .execution_options(synchronize_session=False)
+    )
 
 
 async def mark_late(session: AsyncSession, *, order_id: int, now: datetime) -> bool:
@@ -377,9 +390,10 @@ class GiftCardLine(NamedTuple):
 
 
 async def list_gift_card_lines(session: AsyncSession, *, order_id: int) -> list[GiftCardLine]:
-    """Return an order's lines that are gift cards."""
+    """Return an order's lines that are gift cards, with the copies that are not dropped."""
+    copies = OrderLine.quantity - OrderLine.dropped
     statement = (
-        select(OrderLine.id, OrderLine.quantity, OrderLine.unit_price, Order.currency, Order.email)
+        select(OrderLine.id, copies, OrderLine.unit_price, Order.currency, Order.email)
         .join(Order, Order.id == OrderLine.order_id)
         .where(OrderLine.order_id == order_id, OrderLine.is_gift_card)
         .order_by(OrderLine.id)
@@ -493,11 +507,24 @@ class OrderAndPayment(NamedTuple):
     payment_currency: str | None
 
 
+def was_confirmed() -> ColumnElement[bool]:
+    """Return the condition that an order was paid at some time, whatever became of it then."""
+    unpaid = [OrderStatus.PENDING, OrderStatus.DECLINED, OrderStatus.CANCELLED]
+    return or_(Order.status.not_in(unpaid), Order.confirmed_at.is_not(None))
+
+
 async def list_wrongly_paid(session: AsyncSession, *, limit: int) -> list[OrderAndPayment]:
-    """Return confirmed orders without captured or due payment of their total, and the reverse."""
-    is_confirmed = Order.status == OrderStatus.CONFIRMED
+    """Return confirmed orders without captured or due payment of their total, and the reverse.
+
+    Of an order that was called off before it was paid in the shop, the payment is voided.
+    """
+    is_confirmed = was_confirmed()
     is_captured = func.coalesce(
-        Payment.status.in_([PaymentStatus.CAPTURED, PaymentStatus.DUE]), false()
+        or_(
+            Payment.status.in_([PaymentStatus.CAPTURED, PaymentStatus.DUE]),
+            and_(Payment.status == PaymentStatus.VOIDED, Order.status == OrderStatus.CANCELLED),
+        ),
+        false(),
     )
     statement = (
         select(
@@ -645,7 +672,7 @@ async def list_reserved_before(
 
 
 class CopiesTaken(NamedTuple):
-    """Copies of a book in the lines of pending and of confirmed orders."""
+    """Copies of a book in the lines of pending orders, and of those that were confirmed."""
 
     book_id: int
     pending: int
@@ -653,15 +680,19 @@ class CopiesTaken(NamedTuple):
 
 
 async def count_copies_taken(session: AsyncSession) -> list[CopiesTaken]:
-    """Return the copies in the lines of pending and confirmed orders, by book."""
+    """Return the copies in the lines of pending orders and of those that were confirmed, by book.
 
-    def copies(status: OrderStatus) -> ColumnElement[int]:
-        return func.coalesce(func.sum(OrderLine.quantity).filter(Order.status == status), 0)
+    Copies that came back are counted too: to the stock they are sold and returned.
+    """
+    is_pending = Order.status == OrderStatus.PENDING
+
+    def copies(of_orders: ColumnElement[bool]) -> ColumnElement[int]:
+        return func.coalesce(func.sum(OrderLine.quantity).filter(of_orders), 0)
 
     statement = (
-        select(OrderLine.book_id, copies(OrderStatus.PENDING), copies(OrderStatus.CONFIRMED))
+        select(OrderLine.book_id, copies(is_pending), copies(was_confirmed()))
         .join(Order, Order.id == OrderLine.order_id)
-        .where(Order.status.in_([OrderStatus.PENDING, OrderStatus.CONFIRMED]))
+        .where(or_(is_pending, was_confirmed()))
         .group_by(OrderLine.book_id)
     )
     return [CopiesTaken(*row) for row in await session.execute(statement)]

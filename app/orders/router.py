@@ -6,7 +6,7 @@ from fastapi import APIRouter, Path, Request, Response, status
 
 from app.cart.deps import CurrentCustomer
 from app.core.clock import Now
-from app.core.deps import AppSettings, CurrentUser, DbSession, OrdersStaff
+from app.core.deps import AppSettings, CurrentUser, DbSession
 from app.core.pagination import ListParams, link_pages
 from app.core.rights import Right, of_its_owner
 from app.core.schemas import Id
@@ -17,7 +17,6 @@ from app.orders.models import OrderStatus
 from app.orders.schemas import Buyer, CheckoutRequest, OrderRead
 
 router = APIRouter(prefix="/orders", tags=["orders"])
-admin_router = APIRouter(prefix="/admin/orders", tags=["admin"])
 
 
 @router.post(
@@ -91,17 +90,3 @@ async def read_order(
 ) -> OrderRead:
     """Return an order of the account; staff see every order."""
     return await service.get_order(session, order_id=order_id, reader=user)
-
-
-@admin_router.get("", summary="All orders, the newest first")
-async def list_all_orders(
-    request: Request,
-    response: Response,
-    session: DbSession,
-    _staff: OrdersStaff,
-    query: ListParams,
-) -> list[OrderRead]:
-    """Return the newest orders of everybody; the ``Link`` header leads to older and newer ones."""
-    found = await service.list_orders(session, user_id=None, query=query)
-    link_pages(request, response, found)
-    return list(found.rows)

@@ -7,6 +7,7 @@ from app.core.pagination import ListQuery, Slice
 from app.core.rights import Right
 from app.orders import repository
 from app.orders.errors import OrderNotFoundError
+from app.orders.fulfilment_schemas import OrderQuery
 from app.orders.schemas import OrderRead
 
 
@@ -36,6 +37,18 @@ async def get_order_of_guest(
     return OrderRead.from_order(order)
 
 
+async def get_own_order(session: AsyncSession, *, order_id: int, buyer: Principal) -> OrderRead:
+    """Return an order to its buyer alone.
+
+    Raises:
+        OrderNotFoundError: there is none, or it is somebody else's.
+    """
+    order = await repository.find_order(session, order_id)
+    if order is None or order.user_id != buyer.id:
+        raise OrderNotFoundError
+    return OrderRead.from_order(order)
+
+
 async def get_order_of_shop(session: AsyncSession, *, order_id: int) -> OrderRead:
     """Return any order, for the shop's own work such as mails.
 
@@ -48,10 +61,8 @@ async def get_order_of_shop(session: AsyncSession, *, order_id: int) -> OrderRea
     return OrderRead.from_order(order)
 
 
-async def list_orders(
-    session: AsyncSession, *, user_id: int | None, query: ListQuery
-) -> Slice[OrderRead]:
-    """Return orders of an account, or of everybody, the newest first.
+async def list_orders(session: AsyncSession, *, user_id: int, query: ListQuery) -> Slice[OrderRead]:
+    """Return orders of an account, the newest first.
 
     Raises:
         CursorError: not a cursor of such a list.
@@ -59,3 +70,31 @@ async def list_orders(
     window = query.window(repository.NEWEST_FIRST.name)
     orders = await repository.list_orders(session, user_id=user_id, window=window)
     return orders.map(OrderRead.from_order)
+
+
+async def list_all_orders(session: AsyncSession, *, query: OrderQuery) -> Slice[OrderRead]:
+    """Return everybody's orders that are asked for, the newest first.
+
+    Raises:
+        CursorError: not a cursor of such a list.
+    """
+    window = query.window(repository.NEWEST_FIRST.name)
+    orders = await repository.list_orders(session, user_id=None, window=window, wanted=query)
+    return orders.map(OrderRead.from_order)
+
+
+async def find_order_id(session: AsyncSession, *, number: str) -> int:
+    """Return the id of the order that people call so.
+
+    Raises:
+        OrderNotFoundError: there is none.
+    """
+    order_id = await repository.find_order_id(session, number=number.strip().upper())
+    if order_id is None:
+        raise OrderNotFoundError
+    return order_id
+
+
+async def has_account(session: AsyncSession, *, order_id: int) -> bool:
+    """Tell whether an order is an account's, and no guest's."""
+    return await repository.has_account(session, order_id=order_id)

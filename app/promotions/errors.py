@@ -59,3 +59,11 @@ class GiftCardEmptyError(AppError):
     status: ClassVar[int] = 409
     code: ClassVar[str] = "GIFT_CARD_EMPTY"
     detail = "Nothing is left on this gift card."
+
+
+class GiftCardUsedError(AppError):
+    """Something was spent of a gift card that is to be taken back."""
+
+    status: ClassVar[int] = 409
+    code: ClassVar[str] = "GIFT_CARD_USED"
+    detail = "Something was spent of a gift card of this order, so it cannot be taken back."

@@ -11,6 +11,7 @@ from sqlalchemy import (
     Numeric,
     and_,
     cast,
+    exists,
     func,
     insert,
     literal,
@@ -249,6 +250,38 @@ async def update_card(
         .values(values)
         .execution_options(synchronize_session=False)
     )
+
+
+async def has_cards(session: AsyncSession, *, order_line_id: int) -> bool:
+    """Tell whether gift cards were issued for a line of an order."""
+    statement = select(exists().where(GiftCard.order_line_id == order_line_id))
+    return bool((await session.scalars(statement)).one())
+
+
+async def end_unspent(
+    session: AsyncSession, *, order_line_id: int, limit: int, now: datetime
+) -> int:
+    """End cards of a line of an order from which nothing was spent; return how many."""
+    whole = (
+        select(GiftCard.id)
+        .where(
+            GiftCard.order_line_id == order_line_id,
+            GiftCard.ended_at.is_(None),
+            GiftCard.balance == GiftCard.initial_amount,
+        )
+        .order_by(GiftCard.id)
+        .limit(limit)
+        .with_for_update()
+        .cte("whole")
+    )
+    statement = (
+        update(GiftCard)
+        .where(GiftCard.id == whole.c.id)
+        .values(ended_at=now)
+        .returning(GiftCard.id)
+        .execution_options(synchronize_session=False)
+    )
+    return len((await session.scalars(statement)).all())
 
 
 async def forget_recipients(session: AsyncSession, *, emails: Collection[str]) -> None:

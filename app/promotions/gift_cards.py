@@ -24,7 +24,11 @@ from app.promotions.codes import (
     hint,
     new_gift_card_code,
 )
-from app.promotions.errors import GiftCardEmptyError, GiftCardNotFoundError
+from app.promotions.errors import (
+    GiftCardEmptyError,
+    GiftCardNotFoundError,
+    GiftCardUsedError,
+)
 from app.promotions.events import GiftCardIssued
 from app.promotions.schemas import (
     GiftCardEntryRead,
@@ -360,6 +364,25 @@ async def end_gift_card(session: AsyncSession, *, gift_card_id: int, now: dateti
     if card.ended_at is None:
         await repository.update_card(session, gift_card_id=gift_card_id, values={"ended_at": now})
     return await get_gift_card(session, gift_card_id=gift_card_id)
+
+
+async def withdraw(
+    session: AsyncSession, *, order_line_id: int, quantity: int, now: datetime
+) -> None:
+    """End gift cards that were bought as a line of an order, because they come back.
+
+    A line whose cards were never issued, since it was not paid, has none to end.
+
+    Raises:
+        GiftCardUsedError: of fewer of them nothing was spent.
+    """
+    if not await repository.has_cards(session, order_line_id=order_line_id):
+        return
+    ended = await repository.end_unspent(
+        session, order_line_id=order_line_id, limit=quantity, now=now
+    )
+    if ended < quantity:
+        raise GiftCardUsedError
 
 
 async def forget_recipients(session: AsyncSession, *, emails: Collection[str]) -> None:

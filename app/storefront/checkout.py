@@ -1,9 +1,9 @@
-"""Checking out, and the orders that came of it."""
+"""Checking out."""
 
 from typing import Annotated
 from uuid import uuid4
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Request
 from pydantic import Field
 from starlette.responses import RedirectResponse, Response
 
@@ -15,8 +15,7 @@ from app.core.countries import country_names
 from app.core.csrf import CsrfProtected
 from app.core.deps import AppSettings, DbSession
 from app.core.exceptions import AppError
-from app.core.pagination import MAX_CURSOR, ListQuery
-from app.core.rights import Right, of_its_owner, open_to_all
+from app.core.rights import open_to_all
 from app.core.schemas import Id, Text
 from app.integrations.payments.demo import (
     APPROVED_CARD,
@@ -26,7 +25,6 @@ from app.integrations.payments.demo import (
     POOR_CARD,
     SILENT_CARD,
 )
-from app.orders import service
 from app.orders.checkout import place_order
 from app.orders.deps import Gateway
 from app.orders.errors import IdempotencyKeyReusedError, OrderInProgressError
@@ -38,19 +36,16 @@ from app.orders.schemas import (
     CheckoutRequest,
     Code,
     ExpectedTotal,
-    OrderRead,
     PaymentToken,
 )
 from app.storefront.cart import load_cart
 from app.storefront.context import Page, PageContext
 from app.storefront.forms import MARKED, SENTENCES, Form, read_form, undone_if_refused
 from app.storefront.templating import render
-from app.users.deps import SignedInVisitor
 from app.users.schemas import Email
 
 router = APIRouter(dependencies=[CsrfProtected])
 
-ORDERS_PER_PAGE = 20
 SEND_AGAIN = "This page was no longer complete. Please look it over and send it once more."
 TEST_CARDS = {
     APPROVED_CARD: "4242 4242 4242 4242: is approved",
@@ -162,65 +157,6 @@ async def check_out(
         return await _checkout(request, session, page, now, settings, form, status=error.status)
     asked = order.payment_action and order.payment_action.url
     return RedirectResponse(asked or order_path(order.id, is_guest=page.visitor is None), 303)
-
-
-@router.get("/checkout/orders/{order_id}")
-@open_to_all
-async def show_guest_order(
-    request: Request,
-    session: DbSession,
-    page: Page,
-    settings: AppSettings,
-    order_id: Annotated[Id, Path()],
-) -> Response:
-    """The order of a guest, in the browser in which it was placed."""
-    guest = CartOwner.guest(page.cart_token) if page.cart_token else CartOwner()
-    order = await service.get_order_of_guest(
-        session, order_id=order_id, guest_hash=guest.token_hash
-    )
-    return _order(request, page, settings, order)
-
-
-@router.get("/orders")
-async def list_orders(
-    request: Request,
-    session: DbSession,
-    page: Page,
-    buyer: SignedInVisitor,
-    cursor: Annotated[str | None, Query(max_length=MAX_CURSOR)] = None,
-) -> Response:
-    """The reader's orders, the newest first."""
-    query = ListQuery(limit=ORDERS_PER_PAGE, cursor=cursor)
-    found = await service.list_orders(session, user_id=buyer.id, query=query)
-    return render(request, "orders.html", page=page, orders=found.rows, older=found.next_cursor)
-
-
-@router.get("/orders/{order_id}")
-@of_its_owner(or_staff=Right.ORDERS)
-async def show_order(
-    request: Request,
-    session: DbSession,
-    page: Page,
-    buyer: SignedInVisitor,
-    settings: AppSettings,
-    order_id: Annotated[Id, Path()],
-) -> Response:
-    """One order: the confirmation, and what became of it."""
-    order = await service.get_order(session, order_id=order_id, reader=buyer)
-    return _order(request, page, settings, order)
-
-
-def _order(
-    request: Request, page: PageContext, settings: AppSettings, order: OrderRead
-) -> Response:
-    shows_folder = not settings.is_production and settings.smtp_host is None
-    return render(
-        request,
-        "order.html",
-        page=page,
-        order=order,
-        mail_directory=settings.mail_directory.resolve() if shows_folder else None,
-    )
 
 
 async def _checkout(

@@ -11,7 +11,7 @@ from typing import Any
 
 from httpx import ASGITransport, AsyncClient, Response
 from PIL import Image
-from sqlalchemy import text
+from sqlalchemy import text, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, async_sessionmaker
 
 from app.books.codes import ContributorRole
@@ -27,6 +27,7 @@ from app.books.models import (
     Publisher,
     Series,
     StaffPick,
+    Stock,
     Subject,
     SubjectScheme,
 )
@@ -43,6 +44,8 @@ from app.integrations.payments.signatures import sign
 from app.integrations.storage import FolderStorage
 from app.main import app
 from app.orders.checkout_models import Checkout
+from app.orders.fulfilment_models import Reason, Refund, RefundState
+from app.orders.guests import order_token
 from app.orders.models import Order, OrderLine, OrderStatus, Payment, PaymentStatus
 from app.prebooks.models import Prebook
 from app.promotions import coupons, gift_cards, offers
@@ -307,7 +310,7 @@ async def _things(session: AsyncSession, visitors: Mapping[str, Visitor]) -> dic
         email=reader.email,
         status=OrderStatus.CONFIRMED,
         currency="USD",
-        total=Decimal("12.99"),
+        total=Decimal("13.00"),
         idempotency_key="first",
         request_hash=b"",
         reserved_until=now,
@@ -351,14 +354,14 @@ async def _things(session: AsyncSession, visitors: Mapping[str, Visitor]) -> dic
         book_id=book.id,
         title="Emma",
         author="Jane Austen",
-        unit_price=Decimal("12.99"),
-        quantity=1,
+        unit_price=Decimal("6.50"),
+        quantity=2,
     )
     payment = Payment(
         order_id=order.id,
         gateway="demo",
         reference="r1",
-        amount=Decimal("12.99"),
+        amount=Decimal("13.00"),
         currency="USD",
         status=PaymentStatus.CAPTURED,
     )
@@ -375,6 +378,20 @@ async def _things(session: AsyncSession, visitors: Mapping[str, Visitor]) -> dic
         status=PaymentStatus.CAPTURED,
     )
     session.add_all([line, payment, guest_payment, *zones])
+    bought = {Stock.received: Stock.received + 2, Stock.sold: 2}
+    await session.execute(update(Stock).where(Stock.book_id == book.id).values(bought))
+    await session.flush()  # likewise
+    refund = Refund(
+        order_id=order.id,
+        reference="f1",
+        amount=Decimal("1.00"),
+        currency="USD",
+        reason=Reason.GOODWILL,
+        state=RefundState.DONE,
+        ask_after=now,
+    )
+    payment.refunded_total = refund.amount
+    session.add(refund)
     await session.flush()  # likewise
     session.add(ZoneCountry(country="US", zone_id=zones[0].id))
     method = ShippingMethod(
@@ -406,6 +423,9 @@ async def _things(session: AsyncSession, visitors: Mapping[str, Visitor]) -> dic
         "offer_id": offer.id,
         "gift_card_id": gift_card.id,
         "gift_card_code": gift_card.code,
+        "refund_id": refund.id,
+        "line_id": line.id,
+        "order_token": order_token(order.id, get_settings()),
         "book_id": book.id,
         "work_id": book.work_id,
         "slug": "emma-jane-austen",
@@ -445,6 +465,7 @@ async def _things(session: AsyncSession, visitors: Mapping[str, Visitor]) -> dic
 def _examples(ids: Mapping[str, Any], refresh_token: str) -> dict[str, Example]:
     """Return for every endpoint that is more than a plain GET a request that works."""
     admin, api = "/api/v1/admin", "/api/v1"
+    orders, link = f"{admin}/orders", f"?token={ids['order_token']}"
     address = {"name": "Ada", "street": "1 Road", "city": "London", "country": "US"}
     credentials = {"email": "reader@example.com", "password": PASSWORD}
     newcomer = {"email": "new@example.com", "password": PASSWORD}
@@ -523,6 +544,29 @@ def _examples(ids: Mapping[str, Any], refresh_token: str) -> dict[str, Example]:
         f"PATCH {api}/checkouts/{{checkout_id}}": Example(json={"email": "a@example.com"}),
         f"POST {api}/checkouts/{{checkout_id}}/complete": Example(json={}),
         f"POST {api}/payments/{{gateway}}/webhook": _webhook(),
+        f"POST {api}/orders/{{order_id}}/cancel": Example(),
+        f"GET {api}/orders/by-link": Example(query=link),
+        f"GET {api}/orders/by-link/fulfilment": Example(query=link),
+        f"GET {api}/orders/by-link/invoice.pdf": Example(query=link),
+        f"POST {api}/orders/by-link/cancel": Example(query=link),
+        f"GET {orders}/export.csv": Example(query="?from=2026-01-01&to=2026-02-01"),
+        f"GET {orders}/days.csv": Example(query="?from=2026-01-01&to=2026-02-01"),
+        f"POST {orders}/{{order_id}}/pack": Example(),
+        f"POST {orders}/{{order_id}}/shipments": Example(json={}),
+        f"POST {orders}/{{order_id}}/ready": Example(),
+        f"POST {orders}/{{order_id}}/deliver": Example(),
+        f"POST {orders}/{{order_id}}/cancel": Example(json={}),
+        f"POST {orders}/{{order_id}}/refunds": Example(
+            json={"reason": "goodwill", "amount": "5.00"}
+        ),
+        f"POST {orders}/{{order_id}}/returns": Example(
+            json={
+                "reason": "out_of_stock",
+                "lines": [{"line_id": ids["line_id"], "quantity": 1}],
+                "was_sent": False,
+            },
+        ),
+        f"POST {orders}/{{order_id}}/notes": Example(json={"text": "They called."}),
         f"POST {api}/wishlist": Example(json={"book_id": ids["wanted_book_id"]}),
         f"DELETE {api}/wishlist/{{book_id}}": Example(),
         f"POST {api}/prebooks": Example(json={"book_id": ids["sold_out_book_id"]}),
@@ -556,6 +600,8 @@ def _examples(ids: Mapping[str, Any], refresh_token: str) -> dict[str, Example]:
             status=404, ids={"reference": "none"}, form={"answer": "confirm"}
         ),
         "GET /checkout": Example(status=303, signed_in_status=200),
+        "GET /orders/by-link": Example(query=link),
+        "GET /orders/by-link/invoice": Example(query=link),
         "POST /checkout": Example(status=303, form=address | {"checkout_key": "k" * 16}),
         "GET /checkout/orders/{order_id}": Example(
             ids={"order_id": ids["guest_order_id"]}, cookies={"cart": GUEST}

@@ -23,6 +23,7 @@ from app.promotions.models import GiftCard
 from app.users.two_step.models import TwoStep
 from tests.books.onix.messages import IDENTIFIED, ROOT_30
 from tests.factories import empty_every_table, make_book
+from tests.orders.bought import make_order
 
 CHANGES = {
     "coupon create": ["coupon.create"],
@@ -41,6 +42,9 @@ CHANGES = {
     "stock watch": ["stock.watch"],
     "tax rates reset": ["tax_rate.reset"],
     "tax rates set": ["tax_rate.set"],
+    "order cancel": ["order.cancel"],
+    "order refund": ["order.refund"],
+    "order ship": ["order.ship"],
     "user create-admin": ["user.create_admin"],
     "user disable-two-step": ["user.disable_two_step"],
     "user grant": ["user.set_rights"],
@@ -59,6 +63,7 @@ CHANGES_NOTHING = {
     "export csv": "reads",
     "export onix": "reads",
     "gift-card list": "reads",
+    "export orders": "reads",
     "imports list": "reads",
     "imports report": "reads",
     "imports show": "reads",
@@ -66,6 +71,7 @@ CHANGES_NOTHING = {
     "stock low": "reads",
     "stock show": "reads",
     "tax rates list": "reads",
+    "order show": "reads",
     "user list": "reads",
     "works show": "reads",
     "serve": "starts a process",
@@ -122,6 +128,8 @@ async def fill() -> dict[str, int]:
     """Write works, an import that waits and a job that is parked; return their ids."""
     async with session_scope() as session:
         first, second = await make_book(session), await make_book(session)
+        for number in ("N1", "N2"):
+            await make_order(session, number=number)
         waiting = Import(kind=ImportKind.CSV, file_name="b.csv", requested_by=EMAIL)
         session.add(waiting)
         await session.flush()
@@ -205,6 +213,9 @@ def test_whatever_a_command_changes_is_written_down(
         ),
         "stock watch": lambda: invoke("stock", "watch", str(ids["book"]), "2"),
         "import thema": lambda: invoke("import", "thema", path["thema.json"]),
+        "order refund": lambda: invoke("order", "refund", "N1", "--amount", "1.00", "--yes"),
+        "order cancel": lambda: invoke("order", "cancel", "N1", "--yes"),
+        "order ship": lambda: invoke("order", "ship", "N2", "--carrier", "DHL"),
         "demo": lambda: asyncio.run(stock_demo()),
         "tax rates reset": lambda: invoke("tax", "rates", "reset", "fr", "--yes"),
         "tax rates set": lambda: invoke("tax", "rates", "set", "FR", "book", "6", "--source", "B"),
@@ -360,3 +371,32 @@ def test_the_audit_is_exported(shop: AsyncEngine, tmp_path: Path) -> None:
         refused = invoke("audit", "export", *arguments)
         assert refused.exit_code == 1
         assert words in refused.stderr.replace("\n", " ")
+
+
+def test_orders_are_shown_sent_and_exported(
+    shop: AsyncEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del shop
+    monkeypatch.setattr(terminal.out, "_width", 120)
+    asyncio.run(fill())
+    sent = invoke("order", "ship", "n1", "--carrier", "DHL", "--tracking", "0034")
+    assert "Order N1: shipped" in sent.output
+    again = invoke("order", "ship", "N1")
+    assert str(again.exception) == "The order is shipped and cannot become partly shipped."
+    invoke("order", "refund", "N1", "--amount", "0.50", "--reason", "goodwill", "--yes")
+    shown = invoke("order", "show", "N1").output
+    for words in ("DHL 0034", "0.50 USD: pending", "Paid 10.00 USD, of which 9.50 can"):
+        assert words in shown
+    assert "amount: " in invoke("order", "refund", "N1", "--amount", "much", "--yes").stderr
+    nothing = invoke("order", "show", "N9")
+    assert str(nothing.exception) == "This order does not exist."
+    file = tmp_path / "orders.csv"
+    days = ("--from", "2020-01-01", "--to", "2029-01-01")
+    written = invoke("export", "orders", str(file), *days)
+    assert "The orders are in" in written.stderr
+    rows = file.read_text(encoding="utf-8-sig").splitlines()
+    assert [row.split(",")[0] for row in rows] == ['"number"', '"N1"', '"N2"']
+    sums = invoke("export", "orders", "--by-day", *days).stdout.splitlines()
+    assert sums[1].split(",")[2:5] == ['"2"', '"20.00"', '"0"']
+    backwards = invoke("export", "orders", "--from", "2026-01-02", "--to", "2026-01-01")
+    assert "the first day must come before" in backwards.stderr

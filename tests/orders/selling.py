@@ -3,6 +3,7 @@
 from decimal import Decimal
 from typing import Any
 
+from httpx import AsyncClient
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -17,8 +18,9 @@ from app.promotions.terms import CouponKind, OfferKind
 from app.shipping.models import MethodKind, ShippingMethod, ShippingZone
 from app.tax.kinds import ProductKind
 from app.tax.models import TaxRate
-from tests.factories import MARKET
+from tests.factories import MARKET, bearer, make_user
 
+CHECKOUT = "/api/v1/orders/checkout"
 GUEST = "a guest's token of enough letters"
 COOKIE = {"Cookie": f"cart={GUEST}"}
 ADDRESS = {
@@ -134,3 +136,28 @@ async def stock_of(session: AsyncSession, book: Book) -> tuple[int, int, int]:
     counts = select(Stock.on_hand, Stock.reserved, Stock.sold).where(Stock.book_id == book.id)
     row = (await session.execute(counts)).one()
     return row.on_hand, row.reserved, row.sold
+
+
+class Buyer:
+    """A signed-in reader with books in the basket."""
+
+    def __init__(
+        self, client: AsyncClient, session: AsyncSession, user_id: int, headers: dict[str, str]
+    ) -> None:
+        self.client, self.session, self.headers = client, session, headers
+        self.owner = CartOwner.account(user_id)
+
+    async def take(self, book: Book, copies: int = 1) -> None:
+        """Put copies of a book into the basket."""
+        await fill_basket(self.session, self.owner, book, copies=copies)
+
+    async def buy(self, **request: Any) -> tuple[int, Any]:
+        """Check out in one call; return the status and what was answered."""
+        response = await self.client.post(CHECKOUT, json=request, headers=self.headers)
+        return response.status_code, response.json()
+
+
+async def make_buyer(client: AsyncClient, session: AsyncSession) -> Buyer:
+    """Return a reader who has an empty basket."""
+    user = await make_user(session)
+    return Buyer(client, session, user.id, bearer(user))

@@ -9,9 +9,7 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.books.codes import BookFormat
-from app.books.models import Book
 from app.cart.models import CartItem
-from app.cart.schemas import CartOwner
 from app.core.clock import utc_now
 from app.core.config import get_settings
 from app.integrations.payments.demo import ASKING_CARD, DECLINED_CARD, DemoCharge, DemoGateway
@@ -20,12 +18,13 @@ from app.orders.invariants import find_breaches
 from app.orders.models import Order, OrderLine, Payment
 from app.orders.service import get_order_of_shop
 from app.promotions.models import Coupon, GiftCard
-from tests.factories import bearer, make_book, make_user
+from tests.factories import make_book
 from tests.orders.selling import (
     ADDRESS,
+    Buyer,
     balance,
     become,
-    fill_basket,
+    make_buyer,
     make_counter,
     make_coupon,
     make_gift_card,
@@ -36,31 +35,12 @@ from tests.orders.selling import (
     tax_books,
 )
 
-CHECKOUT = "/api/v1/orders/checkout"
 AT_HOME = ADDRESS | {"country": "US"}
-
-
-class Buyer:
-    """A signed-in reader with books in the basket."""
-
-    def __init__(
-        self, client: AsyncClient, session: AsyncSession, user_id: int, headers: dict[str, str]
-    ) -> None:
-        self.client, self.session, self.headers = client, session, headers
-        self.owner = CartOwner.account(user_id)
-
-    async def take(self, book: Book, copies: int = 1) -> None:
-        await fill_basket(self.session, self.owner, book, copies=copies)
-
-    async def buy(self, **request: Any) -> tuple[int, Any]:
-        response = await self.client.post(CHECKOUT, json=request, headers=self.headers)
-        return response.status_code, response.json()
 
 
 @pytest.fixture
 async def buyer(client: AsyncClient, db_session: AsyncSession) -> Buyer:
-    user = await make_user(db_session)
-    return Buyer(client, db_session, user.id, bearer(user))
+    return await make_buyer(client, db_session)
 
 
 async def breaches(session: AsyncSession) -> list[Any]:
@@ -286,7 +266,8 @@ async def test_the_mail_tells_what_it_comes_to(buyer: Buyer, db_session: AsyncSe
         shipping_address=AT_HOME, coupon_codes=["TEN"], gift_card_codes=[card]
     )
     order = await get_order_of_shop(db_session, order_id=bought["id"])
-    mail = render_mail("order_confirmed", values={"order": order}, settings=get_settings())
+    values = {"order": order, "order_link": "https://shop.example/orders/1"}
+    mail = render_mail("order_confirmed", values=values, settings=get_settings())
     for text in (mail.text, mail.html):
         for told in ("$20.00", "Ten", "-$2.00", "Parcel post", "$4.99", "$22.99", "gift card"):
             assert told in text

@@ -41,6 +41,20 @@ NEGATIVE = """
     ALTER TABLE stock DROP CONSTRAINT ck_stock_not_negative;
     UPDATE stock SET returned = -1, on_hand = 6;
 """
+REFUND_UNCOUNTED = """
+    INSERT INTO refunds (order_id, reference, amount, currency, reason, ask_after)
+    SELECT 1, 'r', 5.00, 'USD', 'other', now()
+"""
+SENT_TOO_MANY = """
+    ALTER TABLE order_lines DROP CONSTRAINT ck_order_lines_sent_as_ordered;
+    UPDATE order_lines SET sent = 3 WHERE order_id = 1;
+"""
+PARCEL_UNCOUNTED = """
+    INSERT INTO shipments (order_id) VALUES (1);
+    INSERT INTO shipment_lines
+    SELECT shipments.id, order_lines.id, 2 FROM shipments, order_lines
+    WHERE order_lines.order_id = 1;
+"""
 MAIL_AGAIN = """
     ALTER TABLE mails DROP CONSTRAINT uq_mails_event_id_recipient;
     INSERT INTO mails (event_id, recipient, template, message_id, subject, body_text, body_html)
@@ -128,6 +142,14 @@ async def test_nothing_is_found_in_a_sound_shop(live_database: str) -> None:
             "UPDATE orders SET reserved_until = now() - interval '5 min 1 s' WHERE id = 2",
             ["no reservation outlives", "order 2", "reserved until"],
         ),
+        (REFUND_UNCOUNTED, ["refunded is at most what was captured", "order 1", "refunds of 5.00"]),
+        (
+            REFUND_UNCOUNTED.replace("5.00", "20.01"),
+            ["refunded is at most", "order 1", "refunds of 20.01, captured 20.00"],
+        ),
+        (REFUND_UNCOUNTED.replace("SELECT 1,", "SELECT 3,"), ["order 3", "captured 0"]),
+        (SENT_TOO_MANY, ["shipped copies are at most those ordered", "order 1", "3 shipped of 2"]),
+        (PARCEL_UNCOUNTED, ["shipped copies are at most", "order 1", "2 shipped of 2"]),
         (MAIL_AGAIN, ["one mail for one event", "2 mails to ada@example.com"]),
     ],
 )

@@ -1,0 +1,1 @@
+"""What is done with orders after they were placed, and what is told of it."""

@@ -116,6 +116,7 @@ class LiveShop:
     ) -> None:
         self.database_url = database_url
         self.directory = directory
+        self.workers = workers
         self._holder = hold_port()
         self.port = int(self._holder.getsockname()[1])
         self.base_url = f"http://127.0.0.1:{self.port}"
@@ -125,12 +126,7 @@ class LiveShop:
             **PATIENCE,
             **(settings or {}),
         }
-        self.server = ShopProcess(
-            ["serve", "--port", str(self.port), "--workers", str(workers)],
-            database_url=database_url,
-            log=directory / "server.log",
-            settings=self.settings,
-        )
+        self.server = self._start_server()
         try:
             self._wait()
         except BaseException:
@@ -148,6 +144,10 @@ class LiveShop:
         self.server.kill()
         self._holder.close()
 
+    def restart(self) -> None:
+        """Start the server again on its port after it was killed, without waiting for it."""
+        self.server = self._start_server()
+
     def start_worker(self, name: str = "worker") -> ShopProcess:
         """Start a process that runs jobs; the caller ends it."""
         return ShopProcess(
@@ -162,6 +162,14 @@ class LiveShop:
         settings = Settings(secret_key=SecretStr(SECRET))
         return encode_access_token(
             user_id=user_id, role=role, now=datetime.now(UTC), settings=settings
+        )
+
+    def _start_server(self) -> ShopProcess:
+        return ShopProcess(
+            ["serve", "--port", str(self.port), "--workers", str(self.workers)],
+            database_url=self.database_url,
+            log=self.directory / "server.log",
+            settings=self.settings,
         )
 
     def _wait(self) -> None:

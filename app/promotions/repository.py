@@ -132,7 +132,7 @@ async def forget_people(session: AsyncSession, *, before: datetime, limit: int) 
         select(Coupon.id)
         .where(
             func.least(Coupon.ends_at, Coupon.ended_at) < before,
-            select(CouponUse).where(CouponUse.coupon_id == Coupon.id).exists(),
+            select(CouponUse.coupon_id).where(CouponUse.coupon_id == Coupon.id).exists(),
         )
         .order_by(Coupon.id)
         .limit(limit)

@@ -27,7 +27,7 @@ ENVIRONMENT = {
 STATIC_CHECKS = {
     "Lint": ["ruff", "check", "."],
     "Format": ["ruff", "format", "--check", "."],
-    "Types": ["mypy", "app", "tests", "bench", "scripts"],
+    "Types": ["mypy", "app", "tests", "bench", "scripts", "docs"],
     "Layers": ["lint-imports"],
     "Dependencies": ["deptry", "."],
 }

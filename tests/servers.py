@@ -118,17 +118,20 @@ async def run_command(
     *arguments: str, database_url: str, stdin: bytes = b"", status: int = 0
 ) -> str:
     """Run the shop's command line on a database; return what it printed. It must end as said."""
-    return await _run("app.cli", *arguments, database_url=database_url, stdin=stdin, status=status)
+    return await run_module(
+        "app.cli", *arguments, database_url=database_url, stdin=stdin, status=status
+    )
 
 
 async def run_alembic(*arguments: str, database_url: str) -> str:
     """Run Alembic on a database and return what it printed; it must succeed."""
-    return await _run("alembic", *arguments, database_url=database_url)
+    return await run_module("alembic", *arguments, database_url=database_url)
 
 
-async def _run(
+async def run_module(
     module: str, *arguments: str, database_url: str, stdin: bytes = b"", status: int = 0
 ) -> str:
+    """Run a program on a database; return what it printed. It must end as said."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", module, *arguments),
         cwd=PROJECT,

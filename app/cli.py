@@ -8,6 +8,7 @@ from typer.core import TyperGroup
 
 from app import __version__
 from app.commands.terminal import fail, out
+from app.core.garbage import collection_held
 
 TOPICS = {
     "demo": (
@@ -41,7 +42,8 @@ class LazyGroup(TyperGroup):
         """Find the command that the words name, with all that it needs."""
         name, command, rest = super().resolve_command(ctx, args)
         if name in TOPICS:
-            module = import_module(f"app.commands.{TOPICS[name][0]}")
+            with collection_held():  # what is loaded stays, and is no garbage
+                module = import_module(f"app.commands.{TOPICS[name][0]}")
             command = typer.main.get_command(module.app)
             command.name = name
         return name, command, rest

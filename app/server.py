@@ -4,10 +4,14 @@ import errno
 import ipaddress
 import socket
 import urllib.request
+from importlib import import_module
+from typing import Any
 
 from granian import Granian
 from granian.constants import Interfaces
 from granian.log import LogLevels
+
+from app.core.garbage import collection_held
 
 DRAIN_SECONDS = 30
 """How long a server that was told to stop lets requests in flight finish."""
@@ -41,7 +45,18 @@ def serve(target: str, *, host: str, port: int, workers: int) -> None:
         workers_kill_timeout=DRAIN_SECONDS,
         log_level=LogLevels.warning,
         process_name="bookstore",
-    ).serve()
+    ).serve(target_loader=load)
+
+
+def load(target: str) -> Any:
+    """Return the application that a target names, loaded in a server process.
+
+    What is loaded stays, so nobody looks for garbage in it meanwhile: that took a quarter of the
+    time.
+    """
+    module, _, name = target.partition(":")
+    with collection_held():
+        return getattr(import_module(module), name)
 
 
 def refuse_taken_address(host: str, port: int) -> None:

@@ -1,12 +1,15 @@
 """The one place that makes payment gateways."""
 
 from functools import cache
+from importlib import import_module
 
 from app.core.config import GatewayName, Settings, get_settings
 from app.integrations.payments.demo import DemoGateway
 from app.integrations.payments.gateway import PaymentGateway
 from app.integrations.payments.in_shop import InShopGateway
-from app.integrations.payments.stripe import StripeGateway
+
+STRIPE = "app.integrations.payments.stripe"
+"""Loaded by shops that use it alone: its SDK takes a while, and memory."""
 
 
 class UnknownGatewayError(LookupError):
@@ -27,7 +30,8 @@ def make_gateway(name: str, settings: Settings) -> PaymentGateway:
     if name == GatewayName.IN_SHOP:
         return InShopGateway()
     if name == GatewayName.STRIPE and settings.knows_stripe:
-        return StripeGateway(settings)
+        stripe: PaymentGateway = import_module(STRIPE).StripeGateway(settings)
+        return stripe
     raise UnknownGatewayError(name)
 
 

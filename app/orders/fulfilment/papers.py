@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import asdict
 from datetime import datetime
+from importlib import import_module
 from zoneinfo import ZoneInfo
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -10,8 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.core.config import Settings
 from app.db.session import end_transaction
 from app.orders import fulfilment_repository as repository
-from app.orders.documents.invoice import draw_invoice
-from app.orders.documents.packing_slip import draw_packing_slip
+from app.orders.documents.facts import InvoiceData, PackingData
 from app.orders.errors import NotInvoicedError
 from app.orders.fulfilment.paper_facts import (
     credit_facts,
@@ -41,7 +41,7 @@ async def invoice_pdf(
     fulfilment = await describe(session, order=order)
     data = invoice_facts(order, paper, fulfilment=fulfilment, settings=settings)
     await end_transaction(session)
-    return await asyncio.to_thread(draw_invoice, data, more_fonts=settings.document_fonts)
+    return await _draw("invoice", data, settings)
 
 
 async def credit_note_pdf(
@@ -70,7 +70,7 @@ async def credit_note_pdf(
         order, paper, invoice=invoice, refund=refund, fulfilment=fulfilment, settings=settings
     )
     await end_transaction(session)
-    return await asyncio.to_thread(draw_invoice, data, more_fonts=settings.document_fonts)
+    return await _draw("invoice", data, settings)
 
 
 async def packing_slip_pdf(
@@ -89,7 +89,7 @@ async def packing_slip_pdf(
     fulfilment = await describe(session, order=order)
     data = packing_facts(order, fulfilment, shipment_id=shipment_id, now=now, settings=settings)
     await end_transaction(session)
-    return await asyncio.to_thread(draw_packing_slip, data, more_fonts=settings.document_fonts)
+    return await _draw("packing_slip", data, settings)
 
 
 async def issue_invoice(
@@ -160,3 +160,14 @@ async def _find(
         if (paper.kind, paper.refund_id) == (kind, refund_id):
             return paper
     return None
+
+
+async def _draw(paper: str, data: InvoiceData | PackingData, settings: Settings) -> bytes:
+    """Draw a paper in a thread. What draws is loaded with the first: it takes time and memory."""
+
+    def draw() -> bytes:
+        module = import_module(f"app.orders.documents.{paper}")
+        drawn: bytes = getattr(module, f"draw_{paper}")(data, more_fonts=settings.document_fonts)
+        return drawn
+
+    return await asyncio.to_thread(draw)

@@ -2,9 +2,11 @@
 
 import asyncio
 import hashlib
+import os
 import secrets
 import unicodedata
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -84,14 +86,17 @@ def _stand_in_hash() -> str:
 
 
 @cache
-def _slots(_loop: asyncio.AbstractEventLoop) -> asyncio.Semaphore:
-    return asyncio.Semaphore(CONCURRENT_HASHES)
+def _threads(_process_id: int) -> ThreadPoolExecutor:
+    """Return the threads that hash: each keeps the memory of its last hash for the next one.
+
+    They are a process's own: one that is forked has none of the threads that its parent started.
+    """
+    return ThreadPoolExecutor(CONCURRENT_HASHES, thread_name_prefix="hashing")
 
 
 async def _in_thread(work: Callable[[], T]) -> T:
     """Run costly work off the event loop, a few at a time so that memory stays bounded."""
-    async with _slots(asyncio.get_running_loop()):
-        return await asyncio.to_thread(work)
+    return await asyncio.get_running_loop().run_in_executor(_threads(os.getpid()), work)
 
 
 def _as_typed_anywhere(password: str) -> str:

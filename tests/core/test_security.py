@@ -5,6 +5,9 @@ import base64
 import hashlib
 import hmac
 import json
+import os
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -32,6 +35,7 @@ from app.core.security import (
     verify_password,
 )
 from app.main import create_app
+from tests.servers import PROJECT
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SECRET = "a secret that only these tests have"
@@ -93,6 +97,27 @@ async def test_a_password_is_hashed_with_argon2id_and_a_salt_of_its_own() -> Non
     assert first != second
     assert await verify_password("correct horse", first)
     assert not await verify_password("Correct horse", first)
+
+
+FORKS = """
+import asyncio, multiprocessing
+from app.core.security import hash_password
+
+def work():
+    asyncio.run(hash_password("correct horse"))
+
+work()
+child = multiprocessing.get_context("fork").Process(target=work, daemon=True)
+child.start()
+child.join(30)
+raise SystemExit("it hangs" if child.is_alive() else child.exitcode)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs processes that fork")
+def test_a_process_hashes_though_its_parent_did_before_it_was_forked() -> None:
+    result = subprocess.run([sys.executable, "-c", FORKS], check=False, cwd=PROJECT, timeout=60)
+    assert result.returncode == 0
 
 
 async def test_without_a_hash_no_password_is_right() -> None:

@@ -1,6 +1,8 @@
 """What the tests of accounts share: a clock that they move, and connections of their own."""
 
 import asyncio
+import os
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -38,20 +40,21 @@ class Clock:
 @asynccontextmanager
 async def hashing_delayed() -> AsyncIterator[Callable[[int], Awaitable[None]]]:
     """Let no password be hashed during the block; what is given waits for so many to want it."""
-    slots = security._slots(asyncio.get_running_loop())
-    for _ in range(security.CONCURRENT_HASHES):
-        await slots.acquire()
+    threads, is_over = security._threads(os.getpid()), threading.Event()
+    held = [threads.submit(is_over.wait) for _ in range(security.CONCURRENT_HASHES)]
 
     async def until_waiting(callers: int) -> None:
         async with asyncio.timeout(10):
-            while len(slots._waiters or ()) < callers:  # noqa: ASYNC110 (no event tells of waiters)
+            while (  # noqa: ASYNC110 (no event tells of who waits)
+                not all(each.running() for each in held) or threads._work_queue.qsize() < callers
+            ):
                 await asyncio.sleep(0.01)
 
     try:
+        await until_waiting(0)
         yield until_waiting
     finally:
-        for _ in range(security.CONCURRENT_HASHES):
-            slots.release()
+        is_over.set()
 
 
 def connections_in_use(engine: AsyncEngine) -> int:

@@ -4,7 +4,6 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from httpx import AsyncClient
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -24,7 +23,6 @@ from tests.orders.selling import (
     Buyer,
     balance,
     become,
-    make_buyer,
     make_counter,
     make_coupon,
     make_gift_card,
@@ -36,11 +34,6 @@ from tests.orders.selling import (
 )
 
 AT_HOME = ADDRESS | {"country": "US"}
-
-
-@pytest.fixture
-async def buyer(client: AsyncClient, db_session: AsyncSession) -> Buyer:
-    return await make_buyer(client, db_session)
 
 
 async def breaches(session: AsyncSession) -> list[Any]:

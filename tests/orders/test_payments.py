@@ -1,6 +1,5 @@
 """Payments that are not over at once: the buyer's bank asks, the till waits, money comes late."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -21,10 +20,8 @@ from app.integrations.payments.gateway import (
     RefundRequest,
     RefundState,
 )
-from app.integrations.payments.in_shop import InShopGateway
 from app.integrations.payments.signatures import sign
 from app.jobs.models import OutboxEvent
-from app.main import app
 from app.orders.checkout import settle
 from app.orders.due import record_payment
 from app.orders.errors import PaymentNotDueError
@@ -39,14 +36,6 @@ CHECKOUT = "/api/v1/orders/checkout"
 WEBHOOK = "/api/v1/payments/demo/webhook"
 HOUR = timedelta(hours=1)
 CAPTURED = ChargeOutcome(state=ChargeState.CAPTURED)
-
-
-@pytest.fixture
-def till() -> Iterator[None]:
-    """A shop whose buyers pay at the counter."""
-    before, app.state.gateway = app.state.gateway, InShopGateway()
-    yield
-    app.state.gateway = before
 
 
 async def check_out(client: AsyncClient, session: AsyncSession, **body: Any) -> Response:

@@ -127,9 +127,11 @@ def _credited_taxes(order: OrderRead, refund: RefundRead) -> Iterator[TaxSum]:
     for copies in refund.lines:
         credited[rates[copies.order_line_id]] += copies.amount
     rest = refund.amount - sum(credited.values(), ZERO)
-    weights = [max(gross[rate] - credited[rate], ZERO) for rate in gross]
-    if rest < 0 or not any(weights):
-        weights = [credited[rate] for rate in gross] if rest < 0 else [*gross.values()]
+    if rest < 0:
+        weights = [credited[rate] for rate in gross]
+    else:
+        left = [max(gross[rate] - credited[rate], ZERO) for rate in gross]
+        weights = left if any(left) else [*gross.values()]
     shares = share_out(abs(rest), weights, order.currency)
     for rate, share in zip(gross, shares, strict=True):
         credited[rate] += share if rest > 0 else -share

@@ -1,11 +1,9 @@
 """What goes back where discounts, delivery, taxes, gift cards and the counter had a part in it."""
 
-from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from httpx import AsyncClient
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import select
@@ -17,8 +15,6 @@ from app.core.clock import utc_now
 from app.core.config import get_settings
 from app.core.money import quantize
 from app.integrations.payments.gateway import RefundState
-from app.integrations.payments.in_shop import InShopGateway
-from app.main import app
 from app.orders.fulfilment import paper_facts, papers
 from app.orders.fulfilment.progress import describe
 from app.orders.models import OrderLine
@@ -33,7 +29,6 @@ from tests.orders.selling import (
     Buyer,
     balance,
     become,
-    make_buyer,
     make_coupon,
     make_gift_card,
     make_parcel,
@@ -45,21 +40,8 @@ AT_HOME = ADDRESS | {"country": "US"}
 
 
 @pytest.fixture
-async def buyer(client: AsyncClient, db_session: AsyncSession) -> Buyer:
-    return await make_buyer(client, db_session)
-
-
-@pytest.fixture
 async def nora(db_session: AsyncSession) -> dict[str, str]:
     return await staff(db_session)
-
-
-@pytest.fixture
-def till() -> Iterator[None]:
-    """A shop whose buyers pay at the counter."""
-    before, app.state.gateway = app.state.gateway, InShopGateway()
-    yield
-    app.state.gateway = before
 
 
 async def buy_with_everything(buyer: Buyer, session: AsyncSession, *, card: str) -> dict[str, Any]:

@@ -80,8 +80,8 @@ async def _cancel(
         dropped += [Copies(line.id, line.quantity - line.dropped)]
         unpaid += [Copies(line.id, line.quantity - line.refunded)]
     await repository.drop_rest(session, order_id=order_id)
+    await coupons.release(session, order_id=order_id, now=now)  # first, as in a checkout
     await withdraw_gift_cards(session, order_id=order_id, copies=dropped, now=now)
-    await coupons.release(session, order_id=order_id, now=now)
     await void_payment(session, order_id=order_id)
     await write_event(
         session, order_id=order_id, kind=EventKind.CANCELLED, actor=actor, reason=reason

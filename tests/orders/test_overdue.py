@@ -1,6 +1,8 @@
 """Orders whose gateway did not answer: what the schedule makes of them, and when."""
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -30,6 +32,7 @@ from tests.factories import bearer, make_book, make_user
 
 CHECKOUT = "/api/v1/orders/checkout"
 LATER = timedelta(hours=1)
+PATIENT_SECONDS = 60.0
 
 
 class LostAnswer(DemoGateway):
@@ -62,9 +65,12 @@ class Hanging(DemoGateway):
         return await super().cancel(reference)
 
 
-@pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(get_settings(), "gateway_timeout_seconds", 0.5)
+@contextmanager
+def patience(seconds: float) -> Iterator[None]:
+    """Wait so long for a gateway: little for one that never answers, else as long as it takes."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(get_settings(), "gateway_timeout_seconds", seconds)
+        yield
 
 
 async def leave_pending(
@@ -79,7 +85,8 @@ async def leave_pending(
     before, app.state.gateway = app.state.gateway, gateway or app.state.gateway
     body = {} if gateway else {"payment_token": SILENT_CARD}
     try:
-        response = await client.post(CHECKOUT, json=body, headers=headers)
+        with patience(PATIENT_SECONDS if gateway else 0.2):
+            response = await client.post(CHECKOUT, json=body, headers=headers)
     finally:
         app.state.gateway = before
     assert response.status_code == 202
@@ -91,12 +98,13 @@ async def leave_pending(
 async def settle(
     session: AsyncSession, gateway: PaymentGateway, *, after: timedelta = LATER
 ) -> int:
-    return await settle_overdue(
-        session,
-        find_gateway=lambda _name: gateway,
-        now=datetime.now(UTC) + after,
-        settings=get_settings(),
-    )
+    with patience(2.0 if isinstance(gateway, Hanging) else PATIENT_SECONDS):
+        return await settle_overdue(
+            session,
+            find_gateway=lambda _name: gateway,
+            now=datetime.now(UTC) + after,
+            settings=get_settings(),
+        )
 
 
 async def stock_of(session: AsyncSession, book: Book) -> tuple[Any, ...]:
@@ -272,7 +280,8 @@ async def write_pending(session: AsyncSession, *, gateways: list[str]) -> list[i
 
 async def test_the_job_asks_each_payments_own_gateway(committed: AsyncSession) -> None:
     await write_pending(committed, gateways=["closed-down", "demo"])
-    await settle_overdue_orders.function()
+    with patience(PATIENT_SECONDS):
+        await settle_overdue_orders.function()
     assert await statuses(committed) == [OrderStatus.PENDING, OrderStatus.CANCELLED]
     with pytest.raises(UnknownGatewayError, match="no payment gateway is named 'closed-down'"):
         find_gateway("closed-down")
@@ -280,7 +289,8 @@ async def test_the_job_asks_each_payments_own_gateway(committed: AsyncSession) -
 
 async def test_the_job_settles_more_than_one_batch(committed: AsyncSession) -> None:
     await write_pending(committed, gateways=["demo"] * (OVERDUE_BATCH + 5))
-    await settle_overdue_orders.function()
+    with patience(PATIENT_SECONDS):
+        await settle_overdue_orders.function()
     assert set(await statuses(committed)) == {OrderStatus.CANCELLED}
     cancelled = select(func.count()).where(OutboxEvent.name == "OrderCancelled")
     assert await committed.scalar(cancelled) == OVERDUE_BATCH + 5

@@ -1,14 +1,11 @@
 """What kind of book one is, as coupons, taxes and laws on prices ask."""
 
 from calendar import monthrange
-from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from app.books.codes import BookFormat, DatePrecision
-from app.books.repository import classification as repository
+from app.core.keyset import AnyRow
 
 DECEMBER = 12
 LAST_OF_DECEMBER = 31
@@ -21,7 +18,6 @@ class BookClass:
     ``published_by`` is the last day that its date of publication, as far as it is known, may mean.
     """
 
-    book_id: int
     genre_ids: frozenset[int]
     publisher_ids: frozenset[int]
     format: BookFormat
@@ -29,22 +25,15 @@ class BookClass:
     published_by: date | None
 
 
-async def classify_books(
-    session: AsyncSession, *, book_ids: Collection[int]
-) -> dict[int, BookClass]:
-    """Return what kind of books some are, by id, also of those that are no longer sold."""
-    rows = await repository.list_classes(session, book_ids=book_ids)
-    return {
-        row.id: BookClass(
-            book_id=row.id,
-            genre_ids=frozenset({row.genre_id} - {None}),
-            publisher_ids=frozenset({row.publisher_id, row.imprint_id} - {None}),
-            format=row.format,
-            language=row.language,
-            published_by=last_day(row.publish_date, row.publish_date_precision, row.publish_year),
-        )
-        for row in rows
-    }
+def classify(row: AnyRow) -> BookClass:
+    """Return what kind of book one is from its columns."""
+    return BookClass(
+        genre_ids=frozenset({row.genre_id} - {None}),
+        publisher_ids=frozenset({row.publisher_id, row.imprint_id} - {None}),
+        format=row.format,
+        language=row.language,
+        published_by=last_day(row.publish_date, row.publish_date_precision, row.publish_year),
+    )
 
 
 def last_day(day: date | None, precision: DatePrecision, year: int | None) -> date | None:

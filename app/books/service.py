@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.books import assignments, catalogue, listing, repository, stock, suggest
 from app.books.assignments import Lists
 from app.books.availability import SalesRule
+from app.books.classification import BookClass, classify
 from app.books.codes import DatePrecision
 from app.books.errors import (
     BookNotFoundError,
@@ -24,6 +25,7 @@ from app.books.errors import (
     IsbnConflictError,
 )
 from app.books.isbn import parse_isbn
+from app.books.measures import Measures, measure
 from app.books.queries import BookQuery, BookSort
 from app.books.repository import ShelfSort
 from app.books.schemas import (
@@ -77,6 +79,7 @@ class Offer:
     """What a buyer has to know of a book that is sold. ``on_hand`` copies can be bought now.
 
     No copy leaves the shop before ``on_sale_date``, or for where ``sales_rights`` forbid it.
+    Shipping goes by ``measures``, promotions and laws on prices by ``kind``.
     """
 
     book_id: int
@@ -89,6 +92,8 @@ class Offer:
     on_hand: int
     on_sale_date: date | None
     sales_rights: Sequence[SalesRule]
+    measures: Measures
+    kind: BookClass
 
 
 async def list_books(session: AsyncSession, *, query: BookQuery) -> BookPage:
@@ -271,8 +276,20 @@ async def get_offers(session: AsyncSession, *, book_ids: Collection[int]) -> dic
     """Return the offers of the books that are sold, by id; the others are left out."""
     offers = {}
     for row in await repository.list_offers(session, book_ids=book_ids):
-        rules = [SalesRule.model_validate(right) for right in row.sales_rights or ()]
-        offers[row.book_id] = Offer(**row._asdict() | {"sales_rights": rules})
+        offers[row.book_id] = Offer(
+            book_id=row.book_id,
+            title=row.title,
+            author=row.author,
+            isbn=row.isbn,
+            price=row.price,
+            currency=row.currency,
+            cover_image_url=row.cover_image_url,
+            on_hand=row.on_hand,
+            on_sale_date=row.on_sale_date,
+            sales_rights=[SalesRule.model_validate(right) for right in row.sales_rights or ()],
+            measures=measure(row),
+            kind=classify(row),
+        )
     return offers
 
 

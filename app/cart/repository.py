@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 
-from sqlalchemy import ColumnElement, delete, func, select, update
+from sqlalchemy import ColumnElement, bindparam, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.sql.dml import ReturningDelete
 
 from app.cart.models import Cart, CartItem
 from app.cart.schemas import MAX_QUANTITY, CartOwner, Copies
@@ -17,6 +18,20 @@ def owned_by(owner: CartOwner) -> ColumnElement[bool]:
     if owner.user_id is not None:
         return Cart.user_id == owner.user_id
     return Cart.token_hash == owner.token_hash
+
+
+def _take(whose: ColumnElement[bool]) -> ReturningDelete[int, int, Decimal | None]:
+    return (
+        delete(CartItem)
+        .where(CartItem.cart_id.in_(select(Cart.id).where(whose)))
+        .returning(CartItem.book_id, CartItem.quantity, CartItem.price_seen)
+        .execution_options(synchronize_session=False)
+    )
+
+
+TAKE_FROM_ACCOUNT = _take(Cart.user_id == bindparam("owner"))
+TAKE_FROM_GUEST = _take(Cart.token_hash == bindparam("owner"))
+"""Made once, as whatever every checkout sends."""
 
 
 async def ensure_cart(session: AsyncSession, *, owner: CartOwner) -> int:
@@ -170,16 +185,12 @@ async def take_items(session: AsyncSession, *, owner: CartOwner) -> dict[int, Co
 
     The deletion is the claim: of two who try at once, the second finds an empty basket.
     """
-    carts = select(Cart.id).where(owned_by(owner))
-    statement = (
-        delete(CartItem)
-        .where(CartItem.cart_id.in_(carts))
-        .returning(CartItem.book_id, CartItem.quantity, CartItem.price_seen)
+    taken = await (
+        session.execute(TAKE_FROM_GUEST, {"owner": owner.token_hash})
+        if owner.user_id is None
+        else session.execute(TAKE_FROM_ACCOUNT, {"owner": owner.user_id})
     )
-    return {
-        row.book_id: Copies(row.quantity, row.price_seen)
-        for row in await session.execute(statement)
-    }
+    return {row.book_id: Copies(row.quantity, row.price_seen) for row in taken}
 
 
 async def delete_cart(session: AsyncSession, *, owner: CartOwner) -> None:

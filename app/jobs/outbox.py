@@ -1,12 +1,13 @@
 """Events: what happened is written down with it, and every handler hears of it in its own job."""
 
+import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import delete, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db.session import session_scope
@@ -15,6 +16,19 @@ from app.jobs.queue import Job, JobKind, Priority, enqueue, job, periodic
 
 DISPATCH = JobKind(name="outbox.dispatch", priority=Priority.HIGH)
 PRUNE = "outbox.prune"
+
+# The event and the job that hands it out, in one statement.
+PUBLISH = text("""
+    WITH event AS (
+        INSERT INTO outbox_events (name, payload) VALUES (:event, CAST(:payload AS jsonb))
+        RETURNING id
+    )
+    INSERT INTO procrastinate_jobs (queue_name, task_name, priority, args)
+    SELECT CAST(:queue AS varchar), CAST(:job AS varchar), CAST(:priority AS integer),
+           jsonb_build_object('event_id', event.id)
+    FROM event
+    RETURNING args ->> 'event_id'
+""")
 
 KEPT_FOR = timedelta(days=7)
 """How long a dispatched event can still be looked up. Nothing depends on it any more."""
@@ -80,14 +94,17 @@ def handles(
 
 async def publish(session: AsyncSession, event: Event) -> UUID:
     """Write down, in the session's transaction, that something happened; return the event's id."""
-    statement = (
-        insert(OutboxEvent)
-        .values(name=type(event).__name__, payload=asdict(event))
-        .returning(OutboxEvent.id)
+    published = await session.execute(
+        PUBLISH,
+        {
+            "event": type(event).__name__,
+            "payload": json.dumps(asdict(event)),
+            "queue": DISPATCH.queue,
+            "job": DISPATCH.name,
+            "priority": DISPATCH.priority.value,
+        },
     )
-    event_id = (await session.scalars(statement)).one()
-    await enqueue(session, DISPATCH, event_id=str(event_id))
-    return event_id
+    return UUID(published.scalar_one())
 
 
 def outbox_jobs(handlers: Sequence[Handler]) -> list[Job]:

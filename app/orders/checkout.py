@@ -62,10 +62,11 @@ from app.orders.quoting import (
     work_out_quote,
 )
 from app.orders.repeats import charge_of, replay
-from app.orders.reservations import Repeatable, Reservation, insert_order, insert_rows
+from app.orders.reservation_repository import confirm_order
+from app.orders.reservations import Repeatable, Reservation, write_order
 from app.orders.schemas import Buyer, CheckoutRequest, OrderRead, PaymentAction
 from app.orders.service import get_order_of_shop
-from app.orders.timeline import BUYER, SHOP, write_event
+from app.orders.timeline import SHOP, write_event
 from app.promotions import gift_cards
 from app.promotions import service as coupons
 from app.promotions.errors import GiftCardEmptyError
@@ -77,9 +78,6 @@ PAID_AS = {
     ChargeState.DUE: PaymentStatus.DUE,
 }
 """What confirms an order, and what its payment is then."""
-
-NO_GATEWAY = "none"
-"""What stands for the gateway where nothing is left to be paid."""
 
 
 async def place_order(
@@ -202,12 +200,15 @@ async def reserve(
     refuse_unsaleable_books(quote, now=now, settings=settings)
     refuse_what_was_chosen_in_vain(quote, choices, settings=settings)
     refuse_changed_total(quote, expected=request.expected_total, settings=settings)
-    order = await insert_order(
+    reference = secrets.token_hex(16)
+    order = await write_order(
         session,
         quote=quote,
         choices=choices,
         buyer=buyer,
         repeatable=repeatable,
+        charge_reference=reference,
+        gateway_name=gateway_name,
         checkout_id=checkout_id,
         now=now,
         settings=settings,
@@ -216,27 +217,18 @@ async def reserve(
         raise OrderInProgressError(headers={"Retry-After": "1"})
     if buyer.user_id is not None:
         await claim_orders(session, user_id=buyer.user_id)
-    pending = await insert_rows(session, order=order, quote=quote)
-    await write_event(session, order_id=order.id, kind=EventKind.PLACED, actor=BUYER)
-    payment = charge_of(order, secrets.token_hex(16), request, settings)
-    await repository.insert_payment(
-        session,
-        order_id=order.id,
-        gateway=gateway_name if payment.amount else NO_GATEWAY,
-        reference=payment.reference,
-        amount=payment.amount,
-        currency=payment.currency,
-    )
     await _spend(session, order_id=order.id, quote=quote, buyer=buyer, now=now, settings=settings)
     try:
         await stock.reserve(session, quantities=quote.quantities, order_id=order.id)
     except ShortStockError as short:
         raise InsufficientStockError(extra=short.extra) from None
-    if payment.amount:
-        return Reservation(order=pending, charge=payment)
+    if order.amount_due:
+        is_guest = buyer.user_id is None
+        payment = charge_of(order, reference, request, settings, is_guest=is_guest)
+        return Reservation(order=order, charge=payment)
     paid = ChargeOutcome(state=ChargeState.CAPTURED)
     await _confirm(session, order_id=order.id, outcome=paid, now=now)
-    return _confirmed(pending, PaymentStatus.CAPTURED, now=now)
+    return _confirmed(order, PaymentStatus.CAPTURED, now=now)
 
 
 async def _spend(
@@ -363,20 +355,18 @@ async def _confirm(
     session: AsyncSession, *, order_id: int, outcome: ChargeOutcome, now: datetime
 ) -> bool:
     """Confirm a pending order; tell whether it was pending until now."""
-    to = OrderStatus.CONFIRMED
-    if await move_pending(session, order_id=order_id, to=to, confirmed_at=now) is None:
+    sold = await confirm_order(
+        session,
+        order_id=order_id,
+        payment_status=PAID_AS[outcome.state],
+        gateway_reference=outcome.gateway_reference,
+        now=now,
+    )
+    if not sold:
         if outcome.state is ChargeState.CAPTURED:
             await note_late_money(session, order_id=order_id, now=now)
         return False
-    await repository.set_payment(
-        session,
-        order_id=order_id,
-        status=PAID_AS[outcome.state],
-        gateway_reference=outcome.gateway_reference,
-    )
-    await write_event(session, order_id=order_id, kind=EventKind.CONFIRMED, actor=SHOP)
     await publish(session, OrderConfirmed(order_id=order_id))
-    sold = await repository.list_sold(session, order_id=order_id)
     if outcome.state is ChargeState.CAPTURED and any(line.is_gift_card for line in sold):
         await issue_gift_cards(session, order_id=order_id)
     quantities = {line.book_id: line.quantity for line in sold}

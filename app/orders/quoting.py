@@ -12,7 +12,7 @@ from decimal import Decimal
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.books.codes import BookFormat
-from app.books.measures import Measures, get_measures
+from app.books.measures import Measures
 from app.books.sale_rules import refuse_unsaleable
 from app.books.service import Offer, get_offers
 from app.cart.schemas import MAX_TITLES, Copies
@@ -34,13 +34,12 @@ from app.orders.totals import SHIPPING, Totals, add_up, spread
 from app.promotions import gift_cards
 from app.promotions.discounts import Discounts
 from app.promotions.errors import GiftCardNotFoundError
+from app.promotions.service import Buyer as Redeemer
 from app.promotions.service import (
-    BareLine,
-    describe_lines,
+    describe_line,
     refuse_useless_codes,
     work_out_discounts,
 )
-from app.promotions.service import Buyer as Redeemer
 from app.shipping.errors import MethodNotOfferedError
 from app.shipping.models import MethodKind
 from app.shipping.offers import Parcel, ShippingOption
@@ -126,10 +125,8 @@ async def work_out_quote(
     """
     address = choices.shipping_address
     destination = address.country if address is not None else settings.country
-    measures = await get_measures(session, book_ids=copies.keys())
-    parcel = await _pack(
-        session, copies, offers, measures, country=None if address is None else address.country
-    )
+    measures = {book_id: offers[book_id].measures for book_id in copies}
+    parcel = _pack(copies, offers, measures, country=None if address is None else address.country)
     wanted = await _find_wanted(session, choices, parcel)
     is_collected = wanted is not None and wanted.kind is MethodKind.COLLECT
     country = settings.country if is_collected else destination
@@ -137,7 +134,6 @@ async def work_out_quote(
         session,
         copies,
         offers,
-        measures,
         codes=choices.coupon_codes,
         buyer=buyer,
         country=country,
@@ -303,8 +299,7 @@ async def prove_gift_cards(
     return sorted({card.gift_card_id for card in found})
 
 
-async def _pack(
-    session: AsyncSession,
+def _pack(
     copies: Mapping[int, Copies],
     offers: Mapping[int, Offer],
     measures: Mapping[int, Measures],
@@ -314,10 +309,10 @@ async def _pack(
     """Return the parcel as it is before discounts; nobody packs what is only downloaded."""
     if all(measures[book_id].is_download for book_id in copies):
         return Parcel(weight_grams=0, value=ZERO, country=country, all_digital=True)
-    return await pack(
-        session,
+    return pack(
         quantities={book_id: item.quantity for book_id, item in copies.items()},
         values={book_id: offers[book_id].price * item.quantity for book_id, item in copies.items()},
+        measures=measures,
         country=country,
     )
 
@@ -355,7 +350,6 @@ async def _discount(
     session: AsyncSession,
     copies: Mapping[int, Copies],
     offers: Mapping[int, Offer],
-    measures: Mapping[int, Measures],
     *,
     codes: Sequence[str],
     buyer: Buyer,
@@ -364,19 +358,16 @@ async def _discount(
     now: datetime,
     settings: Settings,
 ) -> Discounts:
-    lines = await describe_lines(
-        session,
-        lines=[
-            BareLine(
-                key=book_id,
-                book_id=book_id,
-                quantity=item.quantity,
-                unit_price=offers[book_id].price,
-                is_gift_card=measures[book_id].format is BookFormat.GIFT_CARD,
-            )
-            for book_id, item in sorted(copies.items())
-        ],
-    )
+    lines = [
+        describe_line(
+            key=book_id,
+            book_id=book_id,
+            quantity=item.quantity,
+            unit_price=offers[book_id].price,
+            kind=offers[book_id].kind,
+        )
+        for book_id, item in sorted(copies.items())
+    ]
     return await work_out_discounts(
         session,
         lines=lines,

@@ -49,7 +49,8 @@ def replay(
     if order.status is not OrderStatus.PENDING:
         raise PaymentFailedError(order.payment.failure)
     if order.payment.status is PaymentStatus.NEEDS_ACTION:
-        charge = charge_of(order, order.payment.reference, request, settings)
+        is_guest = order.user_id is None
+        charge = charge_of(read, order.payment.reference, request, settings, is_guest=is_guest)
         return Reservation(order=read, charge=charge)
     answered_by = order.created_at + timedelta(seconds=settings.gateway_timeout_seconds)
     if now < answered_by:
@@ -58,15 +59,20 @@ def replay(
 
 
 def charge_of(
-    order: Order, reference: str, request: CheckoutRequest, settings: Settings
+    order: OrderRead,
+    reference: str,
+    request: CheckoutRequest,
+    settings: Settings,
+    *,
+    is_guest: bool,
 ) -> ChargeRequest:
     """Return what the gateway is asked for."""
     return ChargeRequest(
         reference=reference,
-        amount=order.total - order.gift_card_total,
+        amount=order.amount_due,
         currency=order.currency,
         token=request.payment_token,
-        return_url=settings.public_url + order_path(order.id, is_guest=order.user_id is None),
+        return_url=settings.public_url + order_path(order.id, is_guest=is_guest),
         description=order.number,
         force_failure=request.force_payment_failure,
     )

@@ -11,6 +11,7 @@ from sqlalchemy import (
     Select,
     Text,
     and_,
+    bindparam,
     case,
     cast,
     delete,
@@ -84,17 +85,26 @@ async def find_order(session: AsyncSession, order_id: int) -> Order | None:
     return await session.scalar(_with_everything().where(Order.id == order_id))
 
 
+ID_BY_ACCOUNTS_KEY = select(Order.id).where(
+    Order.user_id == bindparam("user_id"), Order.idempotency_key == bindparam("key")
+)
+ID_BY_GUESTS_KEY = select(Order.id).where(
+    Order.guest_hash == bindparam("guest_hash"), Order.guest_key == bindparam("key")
+)
+"""Made once, as whatever every checkout sends; hardly ever is there such an order."""
+
+
 async def find_by_key(session: AsyncSession, *, buyer: Buyer, key: str) -> Order | None:
     """Return the order that a buyer placed with an idempotency key.
 
     A guest finds it also when an account has claimed it since.
     """
-    mine = (
-        and_(Order.user_id == buyer.user_id, Order.idempotency_key == key)
+    order_id = await (
+        session.scalar(ID_BY_ACCOUNTS_KEY, {"user_id": buyer.user_id, "key": key})
         if buyer.user_id is not None
-        else and_(Order.guest_hash == buyer.guest_hash, Order.guest_key == key)
+        else session.scalar(ID_BY_GUESTS_KEY, {"guest_hash": buyer.guest_hash, "key": key})
     )
-    return await session.scalar(_with_everything().where(mine))
+    return None if order_id is None else await find_order(session, order_id)
 
 
 async def find_order_id(session: AsyncSession, *, number: str) -> int | None:
@@ -144,64 +154,6 @@ def _conditions(wanted: OrderFilter) -> list[ColumnElement[bool]]:
     if wanted.until is not None:
         found.append(Order.created_at < wanted.until)
     return found
-
-
-async def insert_order(session: AsyncSession, values: dict[str, Any]) -> Order | None:
-    """Write a pending order; ``None`` when the buyer used the idempotency key before."""
-    key = (
-        [Order.user_id, Order.idempotency_key]
-        if values["guest_hash"] is None
-        else [Order.guest_hash, Order.guest_key]
-    )
-    statement = (
-        insert(Order).values(values).on_conflict_do_nothing(index_elements=key).returning(Order)
-    )
-    return (await session.scalars(statement)).one_or_none()
-
-
-async def insert_lines(session: AsyncSession, lines: list[dict[str, Any]]) -> Sequence[OrderLine]:
-    """Write the lines of an order and return them in the order of their ids."""
-    written = await session.scalars(insert(OrderLine).values(lines).returning(OrderLine))
-    return sorted(written, key=lambda line: line.id)
-
-
-async def insert_discounts(
-    session: AsyncSession, discounts: list[dict[str, Any]]
-) -> Sequence[OrderDiscount]:
-    """Write what was taken off an order and return it in the order of the ids."""
-    if not discounts:
-        return []
-    statement = insert(OrderDiscount).values(discounts).returning(OrderDiscount)
-    return sorted(await session.scalars(statement), key=lambda discount: discount.id)
-
-
-async def insert_taxes(session: AsyncSession, taxes: list[dict[str, Any]]) -> Sequence[OrderTax]:
-    """Write an order's taxes and return them by rate."""
-    if not taxes:
-        return []
-    statement = insert(OrderTax).values(taxes).returning(OrderTax)
-    return sorted(await session.scalars(statement), key=lambda tax: tax.rate)
-
-
-async def insert_payment(
-    session: AsyncSession,
-    *,
-    order_id: int,
-    gateway: str,
-    reference: str,
-    amount: Decimal,
-    currency: str,
-) -> None:
-    """Write the pending payment of an order."""
-    await session.execute(
-        insert(Payment).values(
-            order_id=order_id,
-            gateway=gateway,
-            reference=reference,
-            amount=amount,
-            currency=currency,
-        )
-    )
 
 
 async def set_payment(
@@ -361,24 +313,6 @@ async def list_copies(session: AsyncSession, *, order_id: int) -> dict[int, Copi
     }
 
 
-class SoldLine(NamedTuple):
-    """Copies of a book that an order takes."""
-
-    book_id: int
-    quantity: int
-    is_gift_card: bool
-
-
-async def list_sold(session: AsyncSession, *, order_id: int) -> list[SoldLine]:
-    """Return what an order takes, by book."""
-    statement = (
-        select(OrderLine.book_id, OrderLine.quantity, OrderLine.is_gift_card)
-        .where(OrderLine.order_id == order_id)
-        .order_by(OrderLine.book_id)
-    )
-    return [SoldLine(*row) for row in await session.execute(statement)]
-
-
 class GiftCardLine(NamedTuple):
     """Gift cards that were bought: how many, each worth how much, and who may be written to."""
 
@@ -433,25 +367,27 @@ async def claim_unsettled(
     return [UnsettledOrder(*row) for row in await session.execute(statement)]
 
 
+CLAIM_GUEST_ORDERS = (
+    update(Order)
+    .where(
+        User.id == bindparam("account"),
+        User.is_active,
+        User.email_verified_at.is_not(None),
+        Order.user_id.is_(None),
+        Order.email == User.email,
+    )
+    .values(user_id=User.id, idempotency_key=cast(func.gen_random_uuid(), Text))
+    .returning(Order.id)
+    .execution_options(synchronize_session=False)
+)
+
+
 async def claim_guest_orders(session: AsyncSession, *, user_id: int) -> int:
     """Give an active account with a proved address the orders that no account has; count them.
 
     Their idempotency keys were the guest's and could be the account's too.
     """
-    statement = (
-        update(Order)
-        .where(
-            User.id == user_id,
-            User.is_active,
-            User.email_verified_at.is_not(None),
-            Order.user_id.is_(None),
-            Order.email == User.email,
-        )
-        .values(user_id=user_id, idempotency_key=cast(func.gen_random_uuid(), Text))
-        .returning(Order.id)
-        .execution_options(synchronize_session=False)
-    )
-    return len((await session.scalars(statement)).all())
+    return len((await session.scalars(CLAIM_GUEST_ORDERS, {"account": user_id})).all())
 
 
 async def has_pending_orders(session: AsyncSession, *, user_id: int) -> bool:

@@ -12,7 +12,7 @@ from decimal import Decimal
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.books.classification import classify_books
+from app.books.classification import BookClass
 from app.books.codes import BookFormat
 from app.core.config import get_settings
 from app.core.market import shop_market
@@ -74,38 +74,22 @@ class Buyer:
         return sorted(hashlib.sha256(name.encode()).digest() for name in names)
 
 
-@dataclass(frozen=True, kw_only=True)
-class BareLine:
-    """So many copies of a book at a price, before it is known what kind of book it is."""
-
-    key: int
-    book_id: int
-    quantity: int
-    unit_price: Decimal
-    is_gift_card: bool = False
-
-
-async def describe_lines(session: AsyncSession, *, lines: Sequence[BareLine]) -> list[PricedLine]:
-    """Return lines with all of their books that coupons, offers and laws ask."""
-    classes = await classify_books(session, book_ids={line.book_id for line in lines})
-    described = []
-    for line in lines:
-        book = classes[line.book_id]
-        described.append(
-            PricedLine(
-                key=line.key,
-                book_id=line.book_id,
-                quantity=line.quantity,
-                unit_price=line.unit_price,
-                genre_ids=book.genre_ids,
-                publisher_ids=book.publisher_ids,
-                format=BookFormat(book.format),
-                language=book.language,
-                published_by=book.published_by,
-                is_gift_card=line.is_gift_card,
-            )
-        )
-    return described
+def describe_line(
+    *, key: int, book_id: int, quantity: int, unit_price: Decimal, kind: BookClass
+) -> PricedLine:
+    """Return a line with all of its book that coupons, offers and laws ask."""
+    return PricedLine(
+        key=key,
+        book_id=book_id,
+        quantity=quantity,
+        unit_price=unit_price,
+        genre_ids=kind.genre_ids,
+        publisher_ids=kind.publisher_ids,
+        format=kind.format,
+        language=kind.language,
+        published_by=kind.published_by,
+        is_gift_card=kind.format is BookFormat.GIFT_CARD,
+    )
 
 
 async def work_out_discounts(
@@ -125,7 +109,7 @@ async def work_out_discounts(
 
     Args:
         session: the caller's.
-        lines: what is bought, from ``describe_lines``; their keys differ.
+        lines: what is bought, from ``describe_line``; their keys differ.
         codes: as they were typed, in that order.
         buyer: who buys.
         country: where the books go, whose law may bind prices; of those that are fetched, where

@@ -5,18 +5,18 @@ from decimal import Decimal
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.books.measures import get_measures
+from app.books.measures import Measures
 from app.core.config import get_settings
 from app.shipping import repository
 from app.shipping.errors import MethodNotOfferedError
 from app.shipping.offers import Parcel, ShippingOption, offer
 
 
-async def pack(
-    session: AsyncSession,
+def pack(
     *,
     quantities: Mapping[int, int],
     values: Mapping[int, Decimal],
+    measures: Mapping[int, Measures],
     country: str | None,
 ) -> Parcel:
     """Return the parcel that copies of books, by id, make, each worth so much after discounts.
@@ -24,7 +24,6 @@ async def pack(
     ``values`` is what all copies of a book cost together. A book of unknown weight weighs
     ``DEFAULT_WEIGHT_G``; downloads weigh nothing and are worth nothing here.
     """
-    measures = await get_measures(session, book_ids=quantities.keys())
     shipped = [book_id for book_id in quantities if not measures[book_id].is_download]
     default = get_settings().default_weight_g
     return Parcel(

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ScalarResult, delete, select
+from sqlalchemy import ScalarResult, bindparam, delete, select
 from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -22,6 +23,14 @@ BY_COUNTRY = Order(
     ),
 )
 
+IN_FORCE = (
+    select(TaxRate.kind, TaxRate.rate)
+    .ext(distinct_on(TaxRate.kind))
+    .where(TaxRate.country == bindparam("country"), TaxRate.valid_from <= bindparam("today"))
+    .order_by(TaxRate.kind, TaxRate.valid_from.desc())
+)
+"""Made once, as whatever every checkout sends."""
+
 
 async def list_rates(
     session: AsyncSession, *, country: str | None, window: Window
@@ -33,15 +42,12 @@ async def list_rates(
     return await read_objects(session, statement, order=BY_COUNTRY, window=window)
 
 
-async def rates_in_force(session: AsyncSession, *, country: str, today: date) -> Sequence[TaxRate]:
-    """Return of each kind the rate of the latest day that has come."""
-    statement = (
-        select(TaxRate)
-        .ext(distinct_on(TaxRate.kind))
-        .where(TaxRate.country == country, TaxRate.valid_from <= today)
-        .order_by(TaxRate.kind, TaxRate.valid_from.desc())
-    )
-    return (await session.scalars(statement)).all()
+async def rates_in_force(
+    session: AsyncSession, *, country: str, today: date
+) -> dict[ProductKind, Decimal]:
+    """Return by kind the rate of the latest day that has come, in per cent."""
+    rows = await session.execute(IN_FORCE, {"country": country, "today": today})
+    return {row.kind: row.rate for row in rows}
 
 
 async def hold_rate(

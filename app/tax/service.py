@@ -32,8 +32,8 @@ async def rates_for(
     )
     if taxed_in is None:
         return {}
-    rates = await repository.rates_in_force(session, country=taxed_in, today=_today(now, settings))
-    return {rate.kind: rate.rate for rate in rates}
+    today = _today(now, settings)
+    return await repository.rates_in_force(session, country=taxed_in, today=today)
 
 
 async def list_rates(session: AsyncSession, *, query: TaxRateQuery) -> Slice[TaxRateRead]:

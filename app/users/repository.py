@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import (
     ColumnElement,
     Select,
+    bindparam,
     delete,
     exists,
     func,
@@ -71,9 +72,13 @@ async def insert_user(
     return (await session.scalars(statement)).one_or_none()
 
 
+USER_BY_ID = select(User).where(User.id == bindparam("user_id"))
+"""Made once: every request with an access token sends it."""
+
+
 async def find_user(session: AsyncSession, *, user_id: int) -> User | None:
     """Return an account."""
-    return (await session.scalars(select(User).where(User.id == user_id))).one_or_none()
+    return (await session.scalars(USER_BY_ID, {"user_id": user_id})).one_or_none()
 
 
 async def find_user_by_email(session: AsyncSession, *, email: str) -> User | None:

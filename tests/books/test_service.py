@@ -9,7 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from app.books import listing, service
 from app.books.availability import AvailabilityStatus
-from app.books.codes import DatePrecision
+from app.books.classification import BookClass
+from app.books.codes import BookFormat, DatePrecision
 from app.books.errors import (
     BookNotFoundError,
     GenreConflictError,
@@ -17,9 +18,9 @@ from app.books.errors import (
     InvalidIsbnError,
     IsbnConflictError,
 )
+from app.books.measures import Measures
 from app.books.models import (
     Book,
-    BookFormat,
     Contribution,
     Contributor,
     ContributorRole,
@@ -315,6 +316,14 @@ async def test_offers_are_of_books_that_are_sold(db_session: AsyncSession) -> No
             on_hand=4,
             on_sale_date=None,
             sales_rights=[],
+            measures=Measures(weight_g=None, format=BookFormat.PAPERBACK, is_download=False),
+            kind=BookClass(
+                genre_ids=frozenset(),
+                publisher_ids=frozenset(),
+                format=BookFormat.PAPERBACK,
+                language=None,
+                published_by=None,
+            ),
         )
     }
 

@@ -7,9 +7,10 @@ import pytest
 from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.books.classification import classify_books, last_day
+from app.books.classification import last_day
 from app.books.codes import BookFormat, DatePrecision
 from app.books.models import Book, Genre, Publisher, Work
+from app.books.service import get_offers
 from app.core.clock import utc_now
 from app.promotions import coupons, offers
 from app.promotions.discounts import Discounts, Refusal
@@ -26,9 +27,8 @@ from app.promotions.models import Coupon, CouponRedemption, CouponUse
 from app.promotions.schemas import CouponUpdate, OfferWrite
 from app.promotions.service import (
     PEOPLE_KEPT_FOR,
-    BareLine,
     Buyer,
-    describe_lines,
+    describe_line,
     redeem,
     refuse_useless_codes,
     release,
@@ -44,8 +44,20 @@ ADA = Buyer(user_id=7, email="ada@example.com")
 
 async def lines_of(session: AsyncSession, *, price: str = "20.00") -> list[PricedLine]:
     book = await make_book(session, price=price)
-    line = BareLine(key=1, book_id=book.id, quantity=1, unit_price=Decimal(price))
-    return await describe_lines(session, lines=[line])
+    return [await line_of(session, book, price=price)]
+
+
+async def line_of(
+    session: AsyncSession, book: Book, *, price: str, key: int = 1, quantity: int = 1
+) -> PricedLine:
+    offer = (await get_offers(session, book_ids=[book.id]))[book.id]
+    return describe_line(
+        key=key,
+        book_id=book.id,
+        quantity=quantity,
+        unit_price=Decimal(price),
+        kind=offer.kind,
+    )
 
 
 async def found(
@@ -209,13 +221,12 @@ async def test_lines_know_what_laws_and_selections_ask(db_session: AsyncSession)
             publish_date_precision=DatePrecision.MONTH,
         )
     )
-    known = (await classify_books(db_session, book_ids=[book.id]))[book.id]
+    known = (await get_offers(db_session, book_ids=[book.id]))[book.id].kind
     assert known.genre_ids == {genre.id}
     assert known.publisher_ids == {publisher.id}
     assert known.format is BookFormat.PAPERBACK
     assert known.published_by == date(2026, 2, 28)
-    bare = BareLine(key=5, book_id=book.id, quantity=2, unit_price=Decimal("20.00"))
-    lines = await describe_lines(db_session, lines=[bare])
+    lines = [await line_of(db_session, book, price="20.00", key=5, quantity=2)]
     coupon = await make_coupon(db_session, publisher_ids=[publisher.id], genre_ids=[genre.id])
     assert (await found(db_session, coupon.code, lines=lines)).by_line() == {5: Decimal("4.00")}
     there = await found(db_session, coupon.code, lines=lines, country="DE")

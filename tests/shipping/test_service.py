@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.audit.service import command_line
 from app.books.codes import BookFormat
 from app.books.models import Book
+from app.books.service import get_offers
 from app.core.config import get_settings
 from app.shipping import administration, service
 from app.shipping.errors import MethodNotOfferedError
@@ -106,9 +107,10 @@ async def test_a_parcel_weighs_what_its_books_do(
         await db_session.execute(update(Book).where(Book.id == book.id).values(**values))
 
     async def pack(quantities: dict[Book, int]) -> Parcel:
-        return await service.pack(
-            db_session,
+        offers = await get_offers(db_session, book_ids=[book.id for book in quantities])
+        return service.pack(
             quantities={book.id: quantity for book, quantity in quantities.items()},
+            measures={book_id: offer.measures for book_id, offer in offers.items()},
             values={book.id: Decimal(10) * quantity for book, quantity in quantities.items()},
             country="DE",
         )

@@ -7,7 +7,6 @@ from app.books.repository.books import (
     insert_book,
     list_contributors_of_work,
     list_editions,
-    list_measures,
     list_offers,
     list_titles,
     lock_book,

@@ -1,14 +1,18 @@
 """SQL for the stock and its ledger: no copy moves without a row that says so."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
+from functools import cache
+from typing import Any
 
 from sqlalchemy import (
     CTE,
     Case,
     FromClause,
     Integer,
+    Select,
     Text,
+    bindparam,
     case,
     cast,
     func,
@@ -80,7 +84,17 @@ async def move_copies(
     """
     if not copies:
         return {}
-    told = _told(copies)
+    moved = await session.execute(
+        _moving(kind, of_one_book=len(copies) == 1),
+        _parameters(copies, note),
+    )
+    return {row.book_id: row.on_hand for row in moved}
+
+
+@cache
+def _moving(kind: MovementKind, *, of_one_book: bool) -> Select[int, int]:
+    """Return the statement that moves copies: made once, as it takes longer than to run it."""
+    told = _told()
     locked = (
         select(Stock.book_id, told.c.copies)
         .join(told, told.c.book_id == Stock.book_id)
@@ -88,7 +102,7 @@ async def move_copies(
         .with_for_update(of=Stock)
         .cte("locked")
     )
-    wanted = told if len(copies) == 1 else locked
+    wanted = told if of_one_book else locked
     effects = EFFECTS[kind]
     enough = [
         getattr(Stock, name) + times * wanted.c.copies >= 0
@@ -109,9 +123,8 @@ async def move_copies(
         .returning(Stock.book_id, Stock.on_hand, wanted.c.copies)
         .cte("moved")
     )
-    written = _write_movements(moved, kind, note)
-    statement = select(moved.c.book_id, moved.c.on_hand).add_cte(written)
-    return dict((await session.execute(statement)).all())
+    written = _write_movements(moved, kind)
+    return select(moved.c.book_id, moved.c.on_hand).add_cte(written)
 
 
 async def set_copies_on_hand(
@@ -125,7 +138,7 @@ async def set_copies_on_hand(
     ``received`` is worked out of the other columns, not of what was read: PostgreSQL proves the
     constraints first of the row as the snapshot has it, and only then finds the newest one.
     """
-    told = _told(copies)
+    told = _told()
     before = (
         select(Stock.book_id, Stock.on_hand, told.c.copies)
         .join(told, told.c.book_id == Stock.book_id)
@@ -145,14 +158,14 @@ async def set_copies_on_hand(
         .returning(Stock.book_id, (before.c.copies - before.c.on_hand).label("copies"))
         .cte("moved")
     )
-    written = _write_movements(moved, MovementKind.CORRECTED, note)
+    written = _write_movements(moved, MovementKind.CORRECTED)
     statement = select(before.c.book_id, before.c.on_hand).add_cte(written)
-    return dict((await session.execute(statement)).all())
+    return dict((await session.execute(statement, _parameters(copies, note))).all())
 
 
 async def insert_stock(session: AsyncSession, *, copies: Mapping[int, int], note: Note) -> None:
     """Begin the stock of new books, by book: all of their copies were received."""
-    told = _told(copies)
+    told = _told()
     begun = (
         insert(Stock)
         .from_select(
@@ -162,8 +175,9 @@ async def insert_stock(session: AsyncSession, *, copies: Mapping[int, int], note
         .returning(Stock.book_id, Stock.on_hand.label("copies"))
         .cte("begun")
     )
-    written = _write_movements(begun, MovementKind.RECEIVED, note)
-    await session.execute(select(func.count()).select_from(begun).add_cte(written))
+    written = _write_movements(begun, MovementKind.RECEIVED)
+    statement = select(func.count()).select_from(begun).add_cte(written)
+    await session.execute(statement, _parameters(copies, note))
 
 
 async def set_low_level(session: AsyncSession, *, book_id: int, low_level: int | None) -> bool:
@@ -270,25 +284,27 @@ async def list_copies_away(session: AsyncSession) -> Sequence[AnyRow]:
     return (await session.execute(statement)).all()
 
 
-def _told(copies: Mapping[int, int]) -> FromClause:
-    """Return what was told of books as a table."""
+def _told() -> FromClause:
+    """Return what is told of books (``_parameters``) as a table."""
     columns = func.unnest(
-        cast(list(copies), ARRAY(Integer)), cast(list(copies.values()), ARRAY(Integer))
+        bindparam("book_ids", type_=ARRAY(Integer)), bindparam("copies", type_=ARRAY(Integer))
     )
     return columns.table_valued("book_id", "copies").render_derived("told")
 
 
-def _write_movements(moved: CTE, kind: MovementKind, note: Note) -> CTE:
+def _parameters(copies: Mapping[int, int], note: Note) -> dict[str, Any]:
+    """Return the values that ``_told`` and ``_write_movements`` stand for."""
+    return {"book_ids": list(copies), "copies": list(copies.values()), **asdict(note)}
+
+
+def _write_movements(moved: CTE, kind: MovementKind) -> CTE:
     """Return the statement that writes the books and ``copies`` of another into the ledger."""
-    facts = asdict(note)
+    facts = [field.name for field in fields(Note)]
     told = select(
         moved.c.book_id,
         cast(literal(kind.value), Text),
         moved.c.copies,
-        *(
-            cast(literal(value), StockMovement.__table__.c[name].type)
-            for name, value in facts.items()
-        ),
+        *(bindparam(name, type_=StockMovement.__table__.c[name].type) for name in facts),
     ).where(moved.c.copies != 0)
     return (
         insert(StockMovement)

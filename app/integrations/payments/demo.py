@@ -18,7 +18,17 @@ from uuid import uuid4
 import httpx2
 import structlog
 from pydantic import AwareDatetime, BaseModel, ValidationError
-from sqlalchemy import CheckConstraint, ForeignKey, Numeric, Text, delete, select, text, update
+from sqlalchemy import (
+    CheckConstraint,
+    ForeignKey,
+    Numeric,
+    Text,
+    bindparam,
+    delete,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
@@ -89,6 +99,15 @@ class DemoRefund(CreatedAt, Base):
     reference: Mapped[str] = mapped_column(Text, primary_key=True)
     charge_reference: Mapped[str] = mapped_column(ForeignKey("demo_charges.reference"), index=True)
     amount: Mapped[Decimal] = mapped_column(Numeric(12, 2))
+
+
+COLUMNS = ("reference", "amount", "currency", "state", "reason", "return_url")
+WRITE_CHARGE = (
+    insert(DemoCharge)
+    .values({name: bindparam(name) for name in COLUMNS})
+    .on_conflict_do_nothing()
+    .returning(DemoCharge.reference)
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -282,20 +301,18 @@ async def write(
     session: AsyncSession, request: ChargeRequest, *, state: ChargeState, reason: str | None
 ) -> bool:
     """Write the line of a charge unless it has one; tell whether it had none."""
-    written = await session.scalar(
-        insert(DemoCharge)
-        .values(
-            reference=request.reference,
-            amount=request.amount,
-            currency=request.currency,
-            state=state,
-            reason=reason,
-            return_url=request.return_url,
-        )
-        .on_conflict_do_nothing()
-        .returning(DemoCharge.reference)
+    written = await session.execute(
+        WRITE_CHARGE,
+        {
+            "reference": request.reference,
+            "amount": request.amount,
+            "currency": request.currency,
+            "state": state,
+            "reason": reason,
+            "return_url": request.return_url,
+        },
     )
-    return written is not None
+    return written.scalar_one_or_none() is not None
 
 
 async def decide(

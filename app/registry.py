@@ -122,15 +122,20 @@ MODELS = (
     wishlist_models,
 )
 
+# A request tries them from the first on: what shops ask for most comes first.
 API_ROUTERS = (
+    books_router,
+    genres_router,
+    cart_router,
+    fulfilment_router,
+    orders_router,
+    checkouts_router,
     auth_router,
     password_router,
     account_router,
     own_account_router,
     oauth_router,
     two_step_router,
-    books_router,
-    genres_router,
     catalogue_router,
     uploads_router,
     admin_exports_router,
@@ -141,10 +146,6 @@ API_ROUTERS = (
     imports_router,
     names_router,
     stock_router,
-    cart_router,
-    fulfilment_router,
-    orders_router,
-    checkouts_router,
     admin_orders_router,
     webhook_router,
     wishlist_router,

@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from enum import StrEnum
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -115,12 +116,33 @@ FROM past CROSS JOIN generate_series(0, 1) AS part
 
 BEGIN_IDS_AT = "SELECT setval(pg_get_serial_sequence($1, 'id'), $2)"
 
+HOT_BOOK = 1
+
 TWO_BOOKS_EACH = """
 INSERT INTO cart_items (cart_id, book_id, quantity)
 SELECT carts.id, 1 + (carts.user_id::bigint * 7919 + part * ($1::bigint / 2)) % $1, 1
 FROM carts CROSS JOIN generate_series(0, 1) AS part
 ORDER BY carts.user_id
 """
+
+HOT_BOOK_EACH = """
+INSERT INTO cart_items (cart_id, book_id, quantity)
+SELECT carts.id, book_id, 1
+FROM carts
+CROSS JOIN LATERAL unnest(ARRAY[1, 2 + (carts.user_id::bigint * 7919) % ($1 - 1)]) AS book_id
+ORDER BY carts.user_id
+"""
+
+
+class Baskets(StrEnum):
+    """What is in the accounts' baskets: nothing, any two books, or the hot one and another."""
+
+    EMPTY = "empty"
+    TWO_BOOKS = "two books"
+    HOT_BOOK = "a hot book"
+
+
+FILL = {Baskets.TWO_BOOKS: TWO_BOOKS_EACH, Baskets.HOT_BOOK: HOT_BOOK_EACH}
 
 
 @asynccontextmanager
@@ -158,20 +180,19 @@ async def ensure_shop(server: EmbeddedPostgres, size: Size) -> bool:
     return True
 
 
-async def reset_baskets(server: EmbeddedPostgres, *, filled: bool) -> None:
-    """Give every account a basket, with two books or with none, and forget new orders.
+async def reset_baskets(server: EmbeddedPostgres, baskets: Baskets) -> None:
+    """Give every account a basket, and forget new orders.
 
-    Two books: those with the ids ``basket_books`` returns.
+    Any two books are as ``TWO_BOOKS_EACH`` picks them, and different for every account.
     """
     async with connect(server) as connection:
         await connection.execute(f"TRUNCATE {', '.join(TABLES_THAT_GROW.split())} CASCADE")
         await connection.execute(PAST, PAST_ORDERS)
         await connection.execute("INSERT INTO carts (user_id) SELECT id FROM users ORDER BY id")
-        if filled:
-            books = await connection.fetchval("SELECT count(*) FROM books")
-            await connection.execute(TWO_BOOKS_EACH, books)
+        if fill := FILL.get(baskets):
+            await connection.execute(fill, await connection.fetchval("SELECT count(*) FROM books"))
         for table in ("carts", "cart_items", "orders", "order_lines", "payments", "stock"):
-            if filled or table != "cart_items":
+            if baskets is not Baskets.EMPTY or table != "cart_items":
                 await connection.execute(f"VACUUM ANALYZE {table}")
 
 
@@ -179,11 +200,6 @@ async def checkpoint(server: EmbeddedPostgres) -> None:
     """Write everything out, so that no measurement pays for the one before it."""
     async with connect(server) as connection:
         await connection.execute("CHECKPOINT")
-
-
-def basket_books(user_id: int, *, books: int) -> list[int]:
-    """Return the ids of the two books in an account's filled basket, in ascending order."""
-    return sorted(1 + (user_id * 7919 + part * (books // 2)) % books for part in (0, 1))
 
 
 MADE_OF = (

@@ -17,7 +17,7 @@ from bench import load, pgbench
 from bench.data import DATABASE, checkpoint, connect, reset_baskets
 from bench.load import Load, Plan
 from bench.server import HOST
-from bench.workloads import Workload
+from bench.workloads import Effect, Workload
 
 START_SECONDS = 60
 STOP_SECONDS = 15
@@ -106,7 +106,7 @@ def _measure_http(
         server=pid,
         database=server.status().pid,
     )
-    before = _prepare(server, workload)
+    before = _prepare(server, workload, workload.effects)
     result = load.run(plan)
     row.loads.append(result)
     answered = result.statuses.get(workload.status, 0)
@@ -117,11 +117,12 @@ def _measure_http(
         row.faults.append(f"{result.broken} connections broke or did not speak HTTP/1.1")
     if result.ran_out:
         row.faults.append(f"no baskets left after {result.seconds:.1f} s; give more --users")
-    row.faults += _wrong_effects(server, workload, before, answered, "HTTP")
+    row.faults += _wrong_effects(server, workload.effects, before, answered, "HTTP")
 
 
 def _measure_pgbench(server: EmbeddedPostgres, row: Row, options: Options) -> None:
-    before = _prepare(server, row.workload)
+    effects = row.workload.script_effects
+    before = _prepare(server, row.workload, effects)
     speed = pgbench.run(
         server,
         row.workload.scripts,
@@ -131,33 +132,33 @@ def _measure_pgbench(server: EmbeddedPostgres, row: Row, options: Options) -> No
         seconds=options.seconds,
     )
     row.database_rates.append(speed.rate)
-    row.faults += _wrong_effects(server, row.workload, before, speed.transactions, "pgbench")
+    row.faults += _wrong_effects(server, effects, before, speed.transactions, "pgbench")
 
 
-def _prepare(server: EmbeddedPostgres, workload: Workload) -> list[int]:
-    """Make baskets for a workload that writes, let the disk rest, and count its effects so far."""
+def _prepare(server: EmbeddedPostgres, workload: Workload, effects: Sequence[Effect]) -> list[int]:
+    """Make baskets for a workload that writes, let the disk rest, and count effects so far."""
     if workload.writes:
-        asyncio.run(reset_baskets(server, filled=workload.filled_baskets))
+        asyncio.run(reset_baskets(server, workload.baskets))
     asyncio.run(checkpoint(server))
     time.sleep(PAUSE_SECONDS)
-    return asyncio.run(_count_effects(server, workload))
+    return asyncio.run(_count_effects(server, effects))
 
 
 def _wrong_effects(
-    server: EmbeddedPostgres, workload: Workload, before: list[int], times: int, who: str
+    server: EmbeddedPostgres, effects: Sequence[Effect], before: list[int], times: int, who: str
 ) -> list[str]:
     """Say which effects are not those of so many requests: then something else was measured."""
-    after = asyncio.run(_count_effects(server, workload))
+    after = asyncio.run(_count_effects(server, effects))
     return [
         f"{who}: {times} requests raised {effect.sql} by {now - then}, not {times * effect.each}"
-        for effect, then, now in zip(workload.effects, before, after, strict=True)
+        for effect, then, now in zip(effects, before, after, strict=True)
         if now - then != times * effect.each
     ]
 
 
-async def _count_effects(server: EmbeddedPostgres, workload: Workload) -> list[int]:
+async def _count_effects(server: EmbeddedPostgres, effects: Sequence[Effect]) -> list[int]:
     async with connect(server) as connection:
-        return [int(await connection.fetchval(effect.sql)) for effect in workload.effects]
+        return [int(await connection.fetchval(effect.sql)) for effect in effects]
 
 
 def _wait_until_it_answers(process: subprocess.Popen[bytes], port: int, log: Path) -> None:

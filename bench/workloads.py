@@ -17,7 +17,8 @@ from app.core.security import Role, encode_access_token
 from app.db.embedded import EmbeddedPostgres
 from app.db.session import AsyncSessionLocal, dispose_engine
 from app.main import create_app
-from bench.data import Size, basket_books, connect, reset_baskets
+from bench import plain_checkout
+from bench.data import Baskets, Size, connect, reset_baskets
 from bench.pgbench import Script, Varying, read_scripts, write_script
 from bench.record import Recording, RecordingError, record
 from bench.requests import HOST, Request
@@ -31,9 +32,6 @@ SHORTEST_MISSPELT_WORD = 6
 TOKEN_MINUTES = 24 * 60
 SEED = 1
 
-SMALLEST_UNMISTAKABLE = 1_500
-"""Numbers from here on are ids in recorded SQL: limits and quantities are smaller."""
-
 
 class Name(StrEnum):
     """What can be measured; the bare endpoint always is."""
@@ -44,6 +42,7 @@ class Name(StrEnum):
     MISSPELT = "misspelt"
     CART = "cart"
     CHECKOUT = "checkout"
+    HOT_CHECKOUT = "hot-checkout"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,8 +59,8 @@ class Workload:
 
     ``status`` is the only answer that counts; ``statements`` and ``transactions`` are what a
     request takes on average. A workload with effects writes: it sends each request once, gets new
-    baskets, with books in them or without, before each measurement, and its effects are counted
-    afterwards.
+    ``baskets`` before each measurement, and its effects are counted afterwards; those of pgbench's
+    transactions are ``script_effects``.
     """
 
     title: str
@@ -70,8 +69,9 @@ class Workload:
     scripts: Sequence[Script] = ()
     statements: float = 0
     transactions: float = 0
-    filled_baskets: bool = False
+    baskets: Baskets = Baskets.EMPTY
     effects: Sequence[Effect] = ()
+    script_effects: Sequence[Effect] = ()
 
     @property
     def writes(self) -> bool:
@@ -156,7 +156,7 @@ async def _make_cart(shop: Shop) -> Workload:
         return Request.post("/api/v1/cart/items", {"book_id": book_id}, token=_token(user_id))
 
     users, books = shop.size.users, shop.size.books
-    await reset_baskets(shop.server, filled=False)
+    await reset_baskets(shop.server, Baskets.EMPTY)
     user_id, book_id = users, books - 1
     recording, _ = await shop.record(request(user_id, book_id), status=201)
     cart_id = await shop.database.fetchval("SELECT id FROM carts WHERE user_id = $1", user_id)
@@ -173,61 +173,47 @@ async def _make_cart(shop: Shop) -> Workload:
     )
     requests = [request(user, 1 + user % books) for user in range(1, users + 1)]
     effects = [Effect(sql="SELECT count(*) FROM cart_items", each=1)]
-    return _writing("add to cart", requests, recording, script, effects, filled_baskets=False)
+    return _writing("add to cart", requests, recording, script, effects)
 
 
 async def _make_checkout(shop: Shop) -> Workload:
+    return await _buying("checkout", shop, Baskets.TWO_BOOKS)
+
+
+async def _make_hot_checkout(shop: Shop) -> Workload:
+    return await _buying("checkout, hot title", shop, Baskets.HOT_BOOK)
+
+
+async def _buying(title: str, shop: Shop, baskets: Baskets) -> Workload:
+    """Return checkouts, to be measured beside a plain one."""
+
     def request(user_id: int) -> Request:
         return Request.post(
             "/api/v1/orders/checkout", {}, token=_token(user_id), idempotency_key=f"bench-{user_id}"
         )
 
-    users, books = shop.size.users, shop.size.books
-    await reset_baskets(shop.server, filled=True)
-    user_id = next(
-        user
-        for user in range(users, 0, -1)
-        if min(basket_books(user, books=books)) > SMALLEST_UNMISTAKABLE
+    await reset_baskets(shop.server, baskets)
+    recording, _ = await shop.record(request(shop.size.users), status=201)
+    await plain_checkout.make_tables(shop.database, shop.size)
+    script = plain_checkout.write_script(shop.size, one_hot_title=baskets is Baskets.HOT_BOOK)
+    return Workload(
+        title=title,
+        requests=[request(user).encode() for user in range(1, shop.size.users + 1)],
+        status=201,
+        scripts=[script],
+        statements=len(recording.statements),
+        transactions=len(recording.transactions),
+        baskets=baskets,
+        effects=[
+            Effect(sql="SELECT count(*) FROM orders WHERE status = 'confirmed'", each=1),
+            Effect(sql="SELECT count(*) FROM payments WHERE status = 'captured'", each=1),
+            Effect(sql="SELECT count(*) FROM order_lines", each=2),
+            Effect(sql="SELECT sum(sold) FROM stock", each=2),
+            Effect(sql="SELECT count(*) FROM outbox_events", each=1),
+            Effect(sql="SELECT -count(*) FROM cart_items", each=2),
+        ],
+        script_effects=[Effect(sql=plain_checkout.COUNT_ORDERS, each=1)],
     )
-    first, second = basket_books(user_id, books=books)
-    recording, order = await shop.record(request(user_id), status=201)
-    reference = await shop.database.fetchval(
-        "SELECT reference FROM payments WHERE order_id = $1", order["id"]
-    )
-    script = write_script(
-        recording,
-        Varying(
-            setup=[
-                r"\set user 1 + :turn",
-                rf"\set one 1 + (:user * 7919) % {books}",
-                rf"\set other 1 + (:user * 7919 + {books // 2}) % {books}",
-                r"\set first least(:one, :other)",
-                r"\set second greatest(:one, :other)",
-                r"\set number random(1, 9000000000000000000)",
-                r"\set reference random(1, 9000000000000000000)",
-                r"\set key random(1, 9000000000000000000)",
-            ],
-            values={
-                "user": user_id,
-                "first": first,
-                "second": second,
-                "number": order["number"],
-                "reference": reference,
-                "key": f"bench-{user_id}",
-            },
-            returned={"INSERT INTO orders": {"id": order["id"]}},
-        ),
-    )
-    requests = [request(user) for user in range(1, users + 1)]
-    effects = [
-        Effect(sql="SELECT count(*) FROM orders WHERE status = 'confirmed'", each=1),
-        Effect(sql="SELECT count(*) FROM payments WHERE status = 'captured'", each=1),
-        Effect(sql="SELECT count(*) FROM order_lines", each=2),
-        Effect(sql="SELECT sum(sold) FROM stock", each=2),
-        Effect(sql="SELECT count(*) FROM outbox_events", each=1),
-        Effect(sql="SELECT -count(*) FROM cart_items", each=2),
-    ]
-    return _writing("checkout", requests, recording, script, effects, filled_baskets=True)
 
 
 _MAKERS: dict[Name, Maker] = {
@@ -237,6 +223,7 @@ _MAKERS: dict[Name, Maker] = {
     Name.MISSPELT: _make_misspelt,
     Name.CART: _make_cart,
     Name.CHECKOUT: _make_checkout,
+    Name.HOT_CHECKOUT: _make_hot_checkout,
 }
 
 
@@ -273,8 +260,6 @@ def _writing(
     recording: Recording,
     script: Script,
     effects: Sequence[Effect],
-    *,
-    filled_baskets: bool,
 ) -> Workload:
     return Workload(
         title=title,
@@ -283,8 +268,8 @@ def _writing(
         scripts=[script],
         statements=len(recording.statements),
         transactions=len(recording.transactions),
-        filled_baskets=filled_baskets,
         effects=effects,
+        script_effects=effects,
     )
 
 

@@ -61,7 +61,7 @@ soak: install ## Run races, guesses, gateways' messages, killed workers, imports
 	@WEBHOOK_SEQUENCES=20000 $(RUN)pytest -q tests/orders/test_webhook_sequences.py
 	@RACE_ROUNDS=200 $(RUN)pytest tests/promotions/test_races.py
 	@DISCOUNT_BASKETS=10000 $(RUN)pytest -q tests/promotions/test_discounts.py
-	@MACHINE_RUNS=5000 $(RUN)pytest -q tests/promotions/test_machine.py tests/orders/test_machine.py
+	@MACHINE_RUNS=5000 $(RUN)pytest -q tests/promotions/test_machine.py tests/orders/test_machine.py tests/users/test_machine.py
 	@KILLS=300 $(RUN)pytest -q tests/orders/test_kills.py
 	@REFUND_RACES=5000 REFUND_LIVE_ORDERS=200 $(RUN)pytest -q tests/orders/fulfilment/test_refund_races.py
 	@ORDER_SEQUENCES=5000 $(RUN)pytest -q tests/orders/fulfilment/test_states.py

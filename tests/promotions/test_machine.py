@@ -1,6 +1,5 @@
 """Coupons and gift cards through sequences that nobody thought of, beside a model in memory."""
 
-import asyncio
 import os
 from collections import defaultdict
 from collections.abc import Coroutine
@@ -8,21 +7,18 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, TypeVar
 
-from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     Bundle,
     MultipleResults,
-    RuleBasedStateMachine,
     initialize,
     invariant,
     multiple,
     precondition,
     rule,
-    run_state_machine_as_test,
 )
-from sqlalchemy import NullPool, select
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.core.exceptions import AppError
 from app.promotions import coupons, gift_cards, service
@@ -32,10 +28,10 @@ from app.promotions.models import Coupon, GiftCard
 from app.promotions.schemas import CouponRead, CouponUpdate
 from app.promotions.service import Buyer
 from app.promotions.terms import CouponKind
+from tests.machines import DatabaseMachine, drive
 from tests.promotions.things import NOW, make_coupon, make_gift_card, make_orders, used
 
 RUNS = int(os.environ.get("MACHINE_RUNS", "10"))
-STEPS = 40
 ORDERS = 4
 FEW = 2
 
@@ -86,7 +82,7 @@ class ModelCoupon:
         return None
 
 
-class Promotions(RuleBasedStateMachine):
+class Promotions(DatabaseMachine):
     """One shop, of which everything is undone at the end."""
 
     cards = Bundle("cards")
@@ -94,23 +90,10 @@ class Promotions(RuleBasedStateMachine):
     orders = Bundle("orders")
 
     def __init__(self, url: str) -> None:
-        super().__init__()
-        self.runner = asyncio.Runner()
-        self.engine = create_async_engine(url, poolclass=NullPool)
-        self.connection = self.run(self.engine.connect().start())
-        self.run(self.connection.begin().start())
-        self.session = AsyncSession(
-            self.connection,
-            expire_on_commit=False,
-            autoflush=False,
-            join_transaction_mode="create_savepoint",
-        )
+        super().__init__(url)
         self.model_cards: dict[int, ModelCard] = {}
         self.model_coupons: dict[int, ModelCoupon] = {}
         self.paid: defaultdict[int, dict[int, Decimal]] = defaultdict(dict)
-
-    def run(self, act: Coroutine[Any, Any, T]) -> T:
-        return self.runner.run(act)
 
     def attempt(self, act: Coroutine[Any, Any, T]) -> T | str:
         """Return what an act gives, or why it is refused; then it is undone."""
@@ -123,12 +106,6 @@ class Promotions(RuleBasedStateMachine):
             return self.run(step())
         except AppError as error:
             return str(error.extra.get("reason", error.code))
-
-    def teardown(self) -> None:
-        self.run(self.session.close())
-        self.run(self.connection.close())
-        self.run(self.engine.dispose())
-        self.runner.close()
 
     @initialize(target=orders)
     def some_orders(self) -> MultipleResults[int]:
@@ -270,19 +247,4 @@ class Promotions(RuleBasedStateMachine):
 
 
 def test_whatever_happens_counts_and_balances_are_right(test_engine: AsyncEngine) -> None:
-    url = test_engine.url.render_as_string(hide_password=False)
-
-    class OfThisDatabase(Promotions):
-        def __init__(self) -> None:
-            super().__init__(url)
-
-    run_state_machine_as_test(
-        OfThisDatabase,
-        settings=settings(
-            max_examples=RUNS,
-            stateful_step_count=STEPS,
-            deadline=None,
-            phases=[Phase.generate],  # shrinking takes minutes, and forty steps can be read
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
+    drive(Promotions, test_engine, runs=RUNS)

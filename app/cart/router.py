@@ -1,12 +1,13 @@
-"""The basket of a signed-in reader, as JSON."""
+"""The basket of a signed-in reader or a guest, as JSON."""
 
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, status
 
 from app.cart import service
-from app.cart.schemas import CartItemCreate, CartItemRead, CartItemUpdate, CartOwner, CartRead
-from app.core.deps import AppSettings, CurrentUser, DbSession, ShopMarket
+from app.cart.deps import CurrentCustomer, Shopper
+from app.cart.schemas import CartItemCreate, CartItemRead, CartItemUpdate, CartRead
+from app.core.deps import AppSettings, DbSession, ShopMarket
 from app.core.rights import of_its_owner
 from app.core.schemas import Id
 
@@ -19,44 +20,60 @@ UNSALEABLE: dict[int | str, dict[str, Any]] = {
     }
 }
 
+WHO: dict[int | str, dict[str, Any]] = {
+    401: {
+        "description": "AUTH_TOKEN_INVALID, AUTH_TOKEN_EXPIRED: a token that is not good, or no "
+        "token and no guest's cookie where there is no basket without"
+    }
+}
+WHO_CHANGES: dict[int | str, dict[str, Any]] = WHO | {
+    403: {"description": "CSRF_REFUSED: another site's page sent this with a guest's cookie"}
+}
+
 ItemId = Annotated[Id, Path()]
 
 
-@router.get("", summary="My basket")
-async def read_cart(session: DbSession, user: CurrentUser, settings: AppSettings) -> CartRead:
-    """Return the basket at today's prices."""
-    return await service.get_cart(
-        session, owner=CartOwner.account(user.id), currency=settings.currency
-    )
+@router.get("", summary="My basket", responses=WHO)
+async def read_cart(
+    session: DbSession, customer: CurrentCustomer, settings: AppSettings
+) -> CartRead:
+    """Return the basket at today's prices.
+
+    It is the account's of the access token; without a token it is the guest's of the cookie `cart`
+    (`__Host-cart` over HTTPS), which comes with the first book.
+    """
+    return await service.get_cart(session, owner=customer.cart, currency=settings.currency)
 
 
 @router.post(
     "/items",
     status_code=status.HTTP_201_CREATED,
     summary="Put a book into the basket",
-    responses=UNSALEABLE,
+    responses=UNSALEABLE | WHO_CHANGES,
 )
 async def create_item(
-    session: DbSession, user: CurrentUser, item: CartItemCreate, market: ShopMarket
+    session: DbSession, shopper: Shopper, item: CartItemCreate, market: ShopMarket
 ) -> CartItemRead:
     """Add a book that is not in the basket yet and of which enough copies are in stock.
 
-    One that is not on sale yet, or may not be sold in the shop's country, is refused.
+    One that is not on sale yet, or may not be sold in the shop's country, is refused. Who has
+    neither an access token nor a basket becomes a guest: the answer sets the basket's cookie, by
+    which the checkout knows them too.
     """
     return await service.add_item(
         session,
-        owner=CartOwner.account(user.id),
+        owner=shopper.cart,
         book_id=item.book_id,
         quantity=item.quantity,
         market=market,
     )
 
 
-@router.put("/items/{item_id}", summary="Change how many copies")
+@router.put("/items/{item_id}", summary="Change how many copies", responses=WHO_CHANGES)
 @of_its_owner()
 async def update_item(
     session: DbSession,
-    user: CurrentUser,
+    customer: CurrentCustomer,
     item_id: ItemId,
     change: CartItemUpdate,
     market: ShopMarket,
@@ -64,7 +81,7 @@ async def update_item(
     """Set how many copies of a book shall be in the basket."""
     return await service.update_item(
         session,
-        owner=CartOwner.account(user.id),
+        owner=customer.cart,
         item_id=item_id,
         quantity=change.quantity,
         market=market,
@@ -72,9 +89,12 @@ async def update_item(
 
 
 @router.delete(
-    "/items/{item_id}", status_code=status.HTTP_204_NO_CONTENT, summary="Take a book out"
+    "/items/{item_id}",
+    status_code=status.HTTP_204_NO_CONTENT,
+    summary="Take a book out",
+    responses=WHO_CHANGES,
 )
 @of_its_owner()
-async def delete_item(session: DbSession, user: CurrentUser, item_id: ItemId) -> None:
+async def delete_item(session: DbSession, customer: CurrentCustomer, item_id: ItemId) -> None:
     """Take an item out of the basket."""
-    await service.remove_item(session, owner=CartOwner.account(user.id), item_id=item_id)
+    await service.remove_item(session, owner=customer.cart, item_id=item_id)

@@ -10,7 +10,7 @@ from fastapi.dependencies.models import Dependant
 from starlette.routing import BaseRoute, Mount, Route
 
 from app.audit.deps import get_trail
-from app.cart.deps import get_customer
+from app.cart.deps import get_customer, get_shopper
 from app.core.deps import StaffFor, get_current_admin, get_current_user
 from app.core.rights import Right
 from app.main import app
@@ -26,6 +26,7 @@ class Door(StrEnum):
     """Who is let in, as far as an endpoint itself says."""
 
     ALL = "all"
+    SHOPPER = "all, but no bad token"
     READER = "reader"
     VISITOR = "reader (page)"
     STAFF = "staff"
@@ -80,6 +81,8 @@ class Endpoint:
             return Door.STAFF
         if self.calls & {get_current_user, get_enrolling_user, get_customer}:
             return Door.READER
+        if get_shopper in self.calls:
+            return Door.SHOPPER
         return Door.VISITOR if get_signed_in_visitor in self.calls else None
 
     @property

@@ -3,7 +3,7 @@ from httpx import AsyncClient
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.cart.models import CartItem
+from app.cart.models import Cart, CartItem
 from tests.factories import bearer, fill_cart, make_book, make_user, withdraw_book
 
 CART = "/api/v1/cart"
@@ -171,7 +171,7 @@ async def test_malformed_items(
     assert (response.status_code, response.json()["code"]) == (422, "VALIDATION_ERROR")
 
 
-async def test_a_cart_is_for_signed_in_readers(client: AsyncClient) -> None:
+async def test_nobody_has_a_basket_before_the_first_book(client: AsyncClient) -> None:
     response = await client.get(CART)
     assert response.status_code == 401
     assert response.headers["WWW-Authenticate"] == "Bearer"
@@ -198,3 +198,103 @@ async def test_a_basket_can_be_full(client: AsyncClient, db_session: AsyncSessio
     assert last.id not in books
     twice = await client.post(ITEMS, json={"book_id": first.id}, headers=headers)
     assert twice.json()["code"] == "CART_ITEM_DUPLICATE"
+
+
+async def test_a_guest_fills_a_basket_by_its_cookie_and_buys_it(
+    client: AsyncClient, db_session: AsyncSession
+) -> None:
+    book = await make_book(db_session, price="9.99", copies=5)
+    created = await client.post(ITEMS, json={"book_id": book.id})
+    assert created.status_code == 201
+    sent = created.headers["set-cookie"].lower()
+    assert sent.startswith("cart=")
+    assert {"httponly", "samesite=lax", "path=/", "max-age=5184000"} <= set(sent.split("; "))
+    item = f"{ITEMS}/{created.json()['id']}"
+    assert (await client.put(item, json={"quantity": 3})).json()["line_total"] == "29.97"
+    assert (await client.get(CART)).json()["total_price"] == "29.97"
+
+    other = await make_book(db_session, price="1.00", copies=5)
+    second = await client.post(ITEMS, json={"book_id": other.id})
+    assert second.headers["set-cookie"].split(";")[0] == created.headers["set-cookie"].split(";")[0]
+    assert (await client.delete(f"{ITEMS}/{second.json()['id']}")).status_code == 204
+
+    order = await client.post("/api/v1/orders/checkout", json={"email": "ada@example.com"})
+    assert (order.status_code, order.json()["total_price"]) == (201, "29.97")
+    assert (await client.get(CART)).json()["items"] == []
+
+
+async def test_guests_and_accounts_have_baskets_of_their_own(
+    client: AsyncClient, db_session: AsyncSession
+) -> None:
+    headers = bearer(await make_user(db_session))
+    book = await make_book(db_session, copies=5)
+    guests = (await client.post(ITEMS, json={"book_id": book.id})).json()["id"]
+    assert (await client.get(CART, headers=headers)).json()["items"] == []
+    mine = await client.post(ITEMS, json={"book_id": book.id}, headers=headers)
+    assert (mine.status_code, "set-cookie" in mine.headers) == (201, False)
+
+    theirs = await client.delete(f"{ITEMS}/{guests}", headers=headers)
+    assert (theirs.status_code, theirs.json()["code"]) == (404, "CART_ITEM_NOT_FOUND")
+    client.cookies.clear()
+    client.cookies.set("cart", "another's")
+    foreign = await client.put(f"{ITEMS}/{guests}", json={"quantity": 2})
+    assert (foreign.status_code, foreign.json()["code"]) == (404, "CART_ITEM_NOT_FOUND")
+    quantities = await db_session.scalars(select(CartItem.quantity))
+    assert sorted(quantities) == [1, 1]
+
+
+async def test_a_bad_token_makes_nobody_a_guest(
+    client: AsyncClient, db_session: AsyncSession
+) -> None:
+    book = await make_book(db_session, copies=5)
+    item = (await client.post(ITEMS, json={"book_id": book.id})).json()["id"]
+    bad = {"Authorization": "Bearer nonsense"}
+    answers = [
+        await client.get(CART, headers=bad),
+        await client.post(ITEMS, json={"book_id": book.id}, headers=bad),
+        await client.put(f"{ITEMS}/{item}", json={"quantity": 2}, headers=bad),
+        await client.delete(f"{ITEMS}/{item}", headers=bad),
+    ]
+    assert {(each.status_code, each.json()["code"]) for each in answers} == {
+        (401, "AUTH_TOKEN_INVALID")
+    }
+    assert not any("set-cookie" in each.headers for each in answers)
+    assert list(await db_session.scalars(select(CartItem.quantity))) == [1]
+
+
+@pytest.mark.parametrize("body", [{"book_id": 0}, {"book_id": 999_999}])
+async def test_who_put_nothing_in_gets_no_basket(
+    client: AsyncClient, db_session: AsyncSession, body: dict[str, object]
+) -> None:
+    refused = await client.post(ITEMS, json=body)
+    assert refused.status_code in {404, 422}
+    assert "set-cookie" not in refused.headers
+    assert (await db_session.scalars(select(Cart.id))).all() == []
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [{"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"}, {"Origin": "https://x.io"}],
+)
+async def test_no_other_site_acts_in_a_guests_name(
+    client: AsyncClient, db_session: AsyncSession, sent: dict[str, str]
+) -> None:
+    book = await make_book(db_session, copies=5)
+    stranger = await client.post(ITEMS, json={"book_id": book.id}, headers=sent)
+    assert (stranger.status_code, stranger.json()["code"]) == (403, "CSRF_REFUSED")
+    assert "set-cookie" not in stranger.headers
+    item = (await client.post(ITEMS, json={"book_id": book.id})).json()["id"]
+    answers = [
+        await client.post(ITEMS, json={"book_id": book.id}, headers=sent),
+        await client.put(f"{ITEMS}/{item}", json={"quantity": 2}, headers=sent),
+        await client.delete(f"{ITEMS}/{item}", headers=sent),
+        await client.post(
+            "/api/v1/orders/checkout", json={"email": "ada@example.com"}, headers=sent
+        ),
+    ]
+    assert [each.json()["code"] for each in answers] == ["CSRF_REFUSED"] * 4
+    assert list(await db_session.scalars(select(CartItem.quantity))) == [1]
+
+    headers = bearer(await make_user(db_session))
+    by_token = await client.post(ITEMS, json={"book_id": book.id}, headers=headers | sent)
+    assert by_token.status_code == 201, "a token is sent by who has it, wherever their page is from"

@@ -11,14 +11,16 @@ from app.core.rights import of_its_owner
 from app.core.schemas import Id
 from app.orders import checkouts
 from app.orders.checkout_schemas import CheckoutCompletion, CheckoutRead, CheckoutUpdate
-from app.orders.deps import CHECKOUT_RESPONSES, Gateway, GivenIdempotencyKey
+from app.orders.deps import CHECKOUT_RESPONSES, CurrentGuesser, Gateway, GivenIdempotencyKey
 from app.orders.models import OrderStatus
 from app.orders.schemas import Buyer, OrderRead
+from app.promotions.guesses import refuse_guessing
 
 router = APIRouter(prefix="/checkouts", tags=["checkout"])
 
 CheckoutId = Annotated[Id, Path()]
 
+TOO_MANY_CODES = CHECKOUT_RESPONSES[429]
 NOT_FOUND = {"description": "CHECKOUT_NOT_FOUND: or it has expired; GIFT_CARD_NOT_FOUND"}
 
 
@@ -30,11 +32,13 @@ NOT_FOUND = {"description": "CHECKOUT_NOT_FOUND: or it has expired; GIFT_CARD_NO
         404: {"description": "GIFT_CARD_NOT_FOUND"},
         409: {"description": "ORDER_ITEMS_UNAVAILABLE, ORDER_TOO_MANY_TITLES"},
         422: {"description": "ORDER_CART_EMPTY, VALIDATION_ERROR"},
+        429: TOO_MANY_CODES,
     },
 )
 async def begin_checkout(
     session: DbSession,
     customer: CurrentCustomer,
+    guesser: CurrentGuesser,
     chosen: CheckoutUpdate,
     now: Now,
     settings: AppSettings,
@@ -44,6 +48,13 @@ async def begin_checkout(
     The books stay in the basket, and nothing is set aside before the last step. A checkout is kept
     for a day after its last change.
     """
+    await refuse_guessing(
+        session,
+        coupon_codes=chosen.coupon_codes or [],
+        gift_card_codes=chosen.gift_card_codes or [],
+        guesser=guesser,
+        now=now,
+    )
     return await checkouts.begin_checkout(
         session, buyer=Buyer.of(customer), chosen=chosen, now=now, settings=settings
     )
@@ -70,12 +81,14 @@ async def read_checkout(
     responses={
         404: NOT_FOUND,
         409: {"description": "CHECKOUT_COMPLETED: it is an order, `order_id`"},
+        429: TOO_MANY_CODES,
     },
 )
 @of_its_owner()
 async def update_checkout(
     session: DbSession,
     customer: CurrentCustomer,
+    guesser: CurrentGuesser,
     checkout_id: CheckoutId,
     chosen: CheckoutUpdate,
     now: Now,
@@ -85,6 +98,13 @@ async def update_checkout(
 
     To agree to a total that has changed, send ``{}`` and look at the answer.
     """
+    await refuse_guessing(
+        session,
+        coupon_codes=chosen.coupon_codes or [],
+        gift_card_codes=chosen.gift_card_codes or [],
+        guesser=guesser,
+        now=now,
+    )
     return await checkouts.update_checkout(
         session,
         buyer=Buyer.of(customer),

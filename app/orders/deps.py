@@ -5,11 +5,14 @@ from uuid import uuid4
 
 from fastapi import Depends, Header, Query, Request
 
+from app.cart.deps import CurrentCustomer
+from app.core.client_address import ClientAddress
 from app.core.deps import AppSettings, DbSession
 from app.integrations.payments.gateway import PaymentGateway
 from app.orders import guests
 from app.orders.keys import read_key
 from app.orders.schemas import OrderRead
+from app.promotions.guesses import Guesser
 
 CHECKOUT_RESPONSES: dict[int | str, dict[str, Any]] = {
     202: {
@@ -31,6 +34,7 @@ CHECKOUT_RESPONSES: dict[int | str, dict[str, Any]] = {
         "description": "ORDER_CART_EMPTY, ORDER_EMAIL_NEEDED, IDEMPOTENCY_KEY_REUSED, "
         "VALIDATION_ERROR"
     },
+    429: {"description": "AUTH_TOO_MANY_ATTEMPTS: too many wrong codes lately; see Retry-After"},
 }
 """What the last step of a checkout may be answered besides the order."""
 
@@ -41,6 +45,15 @@ async def get_gateway(request: Request) -> PaymentGateway:
 
 
 Gateway = Annotated[PaymentGateway, Depends(get_gateway)]
+
+
+async def get_guesser(customer: CurrentCustomer, address: ClientAddress) -> Guesser:
+    """Return whose wrong codes are counted together."""
+    email = customer.account.email if customer.account is not None else None
+    return Guesser(email=email, address=address)
+
+
+CurrentGuesser = Annotated[Guesser, Depends(get_guesser, scope="function")]
 
 
 async def get_given_key(

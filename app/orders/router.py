@@ -12,9 +12,10 @@ from app.core.rights import Right, of_its_owner
 from app.core.schemas import Id
 from app.orders import service
 from app.orders.checkout import place_order
-from app.orders.deps import CHECKOUT_RESPONSES, Gateway, IdempotencyKey
+from app.orders.deps import CHECKOUT_RESPONSES, CurrentGuesser, Gateway, IdempotencyKey
 from app.orders.models import OrderStatus
 from app.orders.schemas import Buyer, CheckoutRequest, OrderRead
+from app.promotions.guesses import refuse_guessing
 
 router = APIRouter(prefix="/orders", tags=["orders"])
 
@@ -28,6 +29,7 @@ router = APIRouter(prefix="/orders", tags=["orders"])
 async def checkout(
     session: DbSession,
     customer: CurrentCustomer,
+    guesser: CurrentGuesser,
     checkout_request: CheckoutRequest,
     response: Response,
     now: Now,
@@ -52,6 +54,13 @@ async def checkout(
     4000000000009995 are declined, 4000002760003184 asks the buyer, 4000000000000077 is approved
     a little later, 4000000000000044 is never answered.
     """
+    await refuse_guessing(
+        session,
+        coupon_codes=checkout_request.coupon_codes,
+        gift_card_codes=checkout_request.gift_card_codes,
+        guesser=guesser,
+        now=now,
+    )
     order = await place_order(
         session,
         buyer=Buyer.of(customer, email=checkout_request.email),

@@ -9,6 +9,7 @@ from starlette.responses import RedirectResponse, Response
 
 from app.account.service import find_default
 from app.cart.schemas import CartOwner
+from app.core.client_address import ClientAddress
 from app.core.clock import Now
 from app.core.config import GatewayName
 from app.core.countries import country_names
@@ -38,10 +39,12 @@ from app.orders.schemas import (
     ExpectedTotal,
     PaymentToken,
 )
+from app.promotions.guesses import Guesser, refuse_guessing
 from app.storefront.cart import load_cart
 from app.storefront.context import Page, PageContext
 from app.storefront.forms import MARKED, SENTENCES, Form, read_form, undone_if_refused
 from app.storefront.templating import render
+from app.users.errors import TooManyAttemptsError
 from app.users.schemas import Email
 
 router = APIRouter(dependencies=[CsrfProtected])
@@ -67,6 +70,9 @@ ID_DIGITS = 10
 
 WORK_OUT = "work_out"
 """The value of the button that only works the total out."""
+
+
+CODE_FIELDS = ("coupon_code", "gift_card_code")
 
 
 class CheckoutForm(Address):
@@ -109,6 +115,7 @@ async def check_out(
     now: Now,
     settings: AppSettings,
     gateway: Gateway,
+    address: ClientAddress,
 ) -> Response:
     """Place the order, or say what is in its way and keep what was typed.
 
@@ -118,9 +125,40 @@ async def check_out(
     owner = page.cart_owner
     if owner is None:
         return RedirectResponse("/cart", 303)
+    email = page.visitor.email if page.visitor is not None else None
+    try:
+        await refuse_guessing(
+            session,
+            coupon_codes=_codes(form.typed.get("coupon_code")),
+            gift_card_codes=_codes(form.typed.get("gift_card_code")),
+            guesser=Guesser(email=email, address=address),
+            now=now,
+        )
+    except TooManyAttemptsError as error:
+        for name in CODE_FIELDS:  # of which nothing is told now
+            form.typed.pop(name, None)
+        form.message = error.detail
+        answer = await _checkout(request, session, page, now, settings, form, status=error.status)
+        answer.headers.update(error.headers)
+        return answer
     if form.typed.get("action") == WORK_OUT:
         shown: Form[CheckoutForm] = Form(typed=form.typed)
         return await _checkout(request, session, page, now, settings, shown, status=200)
+    return await _buy(request, session, page, now, settings, gateway, form, owner=owner)
+
+
+async def _buy(
+    request: Request,
+    session: DbSession,
+    page: PageContext,
+    now: Now,
+    settings: AppSettings,
+    gateway: Gateway,
+    form: Form[CheckoutForm],
+    *,
+    owner: CartOwner,
+) -> Response:
+    """Place the order of a form whose codes were counted."""
     if form.data is not None and page.visitor is None and form.data.email is None:
         form = Form(typed=form.typed, errors={"email": SENTENCES["missing"]}, message=MARKED)
     if form.data is None:

@@ -42,6 +42,7 @@ class Purpose(StrEnum):
     PASSWORD_CHECK = "password-check"  # noqa: S105 (likewise)
     SECOND_FACTOR = "second-factor"
     GIFT_CARD = "gift-card"
+    COUPON = "coupon"
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,7 @@ LIMITS = {
     Purpose.PASSWORD_CHECK: Limits(account=Limit(10, QUARTER), address=Limit(100, QUARTER)),
     Purpose.SECOND_FACTOR: Limits(account=Limit(10, QUARTER), address=Limit(100, QUARTER)),
     Purpose.GIFT_CARD: Limits(account=Limit(10, QUARTER), address=Limit(30, QUARTER)),
+    Purpose.COUPON: Limits(account=Limit(10, QUARTER), address=Limit(50, QUARTER)),
 }
 
 

@@ -87,6 +87,12 @@ async def lock_in(
     return (await session.scalars(statement)).one_or_none() is not None
 
 
+async def find_order_of_line(session: AsyncSession, *, line_id: int) -> int:
+    """Return the order that a line belongs to."""
+    statement = select(OrderLine.order_id).where(OrderLine.id == line_id)
+    return (await session.scalars(statement)).one()
+
+
 async def read_status(session: AsyncSession, *, order_id: int) -> OrderStatus | None:
     """Return where an order stands."""
     return await session.scalar(select(Order.status).where(Order.id == order_id))

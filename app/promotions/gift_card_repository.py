@@ -252,6 +252,12 @@ async def update_card(
     )
 
 
+async def find_order_line(session: AsyncSession, *, gift_card_id: int) -> int | None:
+    """Return the line of an order that a gift card was bought as."""
+    statement = select(GiftCard.order_line_id).where(GiftCard.id == gift_card_id)
+    return await session.scalar(statement)
+
+
 async def has_cards(session: AsyncSession, *, order_line_id: int) -> bool:
     """Tell whether gift cards were issued for a line of an order."""
     statement = select(exists().where(GiftCard.order_line_id == order_line_id))

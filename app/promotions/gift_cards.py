@@ -290,6 +290,11 @@ async def find_present(session: AsyncSession, *, gift_card_id: int) -> Present |
     )
 
 
+async def find_order_line(session: AsyncSession, *, gift_card_id: int) -> int | None:
+    """Return the line of an order that a gift card was bought as; ``None`` if staff issued it."""
+    return await repository.find_order_line(session, gift_card_id=gift_card_id)
+
+
 async def reveal_code(session: AsyncSession, *, key: UUID) -> str | None:
     """Return the code of the gift card with a key, for the mail that brings it.
 

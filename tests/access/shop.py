@@ -172,6 +172,7 @@ class Shop:
                 content=example.content,
                 files=example.files,
             )
+            self.client.cookies.clear()  # a guest's basket that it was given, for instance
             yield response
         await transaction.rollback()
 

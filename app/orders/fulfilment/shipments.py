@@ -19,7 +19,11 @@ from app.orders.fulfilment_schemas import ShipmentCreate
 from app.orders.models import OrderLine, OrderStatus
 from app.orders.moves import move
 from app.orders.refunds import refuse_copies
-from app.orders.timeline import write_event
+from app.orders.repository import list_gift_card_lines
+from app.orders.timeline import SHOP, write_event
+from app.promotions import gift_cards
+
+NOTHING_SENT = frozenset({OrderStatus.CONFIRMED, OrderStatus.PACKED, OrderStatus.READY_TO_COLLECT})
 
 
 async def pack(session: AsyncSession, *, order_id: int, actor: str) -> None:
@@ -115,6 +119,26 @@ async def deliver(session: AsyncSession, *, order_id: int, actor: str) -> None:
         await write_event(session, order_id=order_id, kind=EventKind.PAID, actor=actor)
     await write_event(session, order_id=order_id, kind=EventKind.DELIVERED, actor=actor)
     await publish(session, OrderDelivered(order_id=order_id))
+
+
+async def deliver_gift_cards(session: AsyncSession, *, gift_card_id: int) -> None:
+    """Deliver the order that an issued gift card was bought with, if nothing is left to send.
+
+    So it is where all of its copies that are not dropped are gift cards: they were issued together,
+    and what issued them has each mailed. It can be repeated, and does nothing then; nor where the
+    buyer has deleted the account, so that nobody is written to.
+    """
+    line_id = await gift_cards.find_order_line(session, gift_card_id=gift_card_id)
+    if line_id is None:
+        return
+    order_id = await repository.find_order_of_line(session, line_id=line_id)
+    if not await repository.lock_in(session, order_id=order_id, statuses=NOTHING_SENT):
+        return
+    cards = await list_gift_card_lines(session, order_id=order_id)
+    bought = {line.id for line in cards if line.email is not None}
+    lines = await repository.list_lines(session, order_id=order_id)
+    if all(line.id in bought for line in lines if to_send(line)):
+        await deliver(session, order_id=order_id, actor=SHOP)
 
 
 async def _what_to_send(

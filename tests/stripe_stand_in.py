@@ -49,13 +49,14 @@ class StandIn:
 
     ``delay`` are the seconds before each answer, or before those of paths that end with
     ``delayed``. ``lose`` are the answers to be lost yet: what was asked is done, and the connection
-    breaks. ``asked`` are the requests, in order.
+    breaks. New refunds are what ``refunds_are`` says. ``asked`` are the requests, in order.
     """
 
     url: str = ""
     delay: float = 0
     delayed: str = ""
     lose: int = 0
+    refunds_are: str = "succeeded"
     intents: dict[str, dict[str, Any]] = field(default_factory=dict)
     refunds: dict[str, dict[str, Any]] = field(default_factory=dict)
     answered: dict[str, tuple[str, dict[str, str], Answer]] = field(default_factory=dict)
@@ -128,6 +129,32 @@ class StandIn:
             "created": int(time.time()),
             "livemode": False,
             "data": {"object": self.intents[intent_id]},
+        }
+        return json.dumps(event).encode()
+
+    def decide_refund(self, reference: str, status: str) -> bytes:
+        """Let a refund become something else, and return the body of the webhook that says so."""
+        with self.lock:
+            (refund,) = [
+                refund
+                for refund in self.refunds.values()
+                if refund["metadata"]["reference"] == reference
+            ]
+            refund["status"] = status
+            if status == "failed":
+                refund["failure_reason"] = "lost_or_stolen_card"
+            return self.refund_event(refund)
+
+    def refund_event(self, refund: dict[str, Any], kind: str = "refund.updated") -> bytes:
+        """Return a webhook's body about a refund, as it is now."""
+        event = {
+            "id": f"evt_{secrets.token_hex(8)}",
+            "object": "event",
+            "api_version": "2026-10-28.endive",
+            "type": kind,
+            "created": int(time.time()),
+            "livemode": False,
+            "data": {"object": refund},
         }
         return json.dumps(event).encode()
 
@@ -242,7 +269,7 @@ class StandIn:
             "currency": intent["currency"],
             "metadata": {"reference": form["metadata[reference]"]},
             "payment_intent": intent["id"],
-            "status": "succeeded",
+            "status": self.refunds_are,
         }
         self.refunds[refund["id"]] = refund
         return 200, refund

@@ -382,6 +382,22 @@ async def find_pending_refund(session: AsyncSession, *, refund_id: int) -> Asked
     return AskedRefund(*row) if row is not None else None
 
 
+async def find_refund_by_reference(
+    session: AsyncSession, *, gateway: str, reference: str
+) -> int | None:
+    """Return the pending refund that a gateway was asked for under a reference."""
+    statement = (
+        select(Refund.id)
+        .join(Payment, Payment.order_id == Refund.order_id)
+        .where(
+            Refund.reference == reference,
+            Refund.state == RefundState.PENDING,
+            Payment.gateway == gateway,
+        )
+    )
+    return (await session.scalars(statement)).one_or_none()
+
+
 async def claim_pending_refunds(session: AsyncSession, *, now: datetime, limit: int) -> list[int]:
     """Take pending refunds that are to be asked about, and put them off, longer each time."""
     due = (

@@ -217,6 +217,25 @@ async def pay_refund(
     return True
 
 
+async def ask_about_reported(session: AsyncSession, *, gateway: str, reference: str) -> None:
+    """Have a gateway asked soon about a refund that it wrote about, if it is ours and pending.
+
+    What a message says is not looked at: so it does not matter how often messages come, in which
+    order, or which of them. One that says too early that there is news changes nothing; the
+    schedule asks on.
+    """
+    refund_id = await repository.find_refund_by_reference(
+        session, gateway=gateway, reference=reference
+    )
+    if refund_id is not None:
+        await enqueue(
+            session,
+            PAY_REFUND,
+            unique=f"{PAY_REFUND.name}:{gateway}:{reference}",
+            refund_id=refund_id,
+        )
+
+
 async def pay_overdue_refunds(
     session: AsyncSession,
     *,

@@ -17,6 +17,7 @@ from app.jobs.queue import JobKind, enqueue
 from app.orders import repository
 from app.orders.checkout import answer_in_time, settle
 from app.orders.models import OrderStatus
+from app.orders.refunds import ask_about_reported
 
 log = structlog.get_logger(__name__)
 
@@ -31,9 +32,9 @@ class StillUnknownError(Exception):
 
 
 async def take_event(session: AsyncSession, *, gateway: str, event: GatewayEvent) -> bool:
-    """Write a message down and have its charge asked about; tell whether it is new.
+    """Write a message down and have its charge or refund asked about; tell whether it is new.
 
-    The message must have been proved to be the gateway's. One about no charge of ours is kept as
+    The message must have been proved to be the gateway's. One about nothing of ours is kept as
     well, so that it can be seen that it came.
     """
     if not await repository.insert_event(session, gateway=gateway, event=event):
@@ -48,6 +49,8 @@ async def take_event(session: AsyncSession, *, gateway: str, event: GatewayEvent
             gateway=gateway,
             reference=reference,
         )
+    if event.refund_reference is not None:
+        await ask_about_reported(session, gateway=gateway, reference=event.refund_reference)
     return True
 
 

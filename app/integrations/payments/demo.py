@@ -71,6 +71,9 @@ TOO_MUCH = "More than was taken cannot go back."
 SILENCE_SECONDS = 3600
 LATE_SECONDS = 5.0
 MESSAGE_SECONDS = 10.0
+ABOUT_REFUND = "refund."
+"""What the types of messages about refunds begin with."""
+
 SIGNATURE_HEADER = "demo-signature"
 
 
@@ -121,7 +124,7 @@ class Challenge:
 
 
 class Message(BaseModel):
-    """What the gateway tells by itself."""
+    """What the gateway tells by itself: of a charge, or of a refund, by the shop's reference."""
 
     id: str
     type: str
@@ -227,11 +230,13 @@ class DemoGateway:
             message = Message.model_validate_json(body)
         except ValidationError as error:
             raise UntrustedEventError("the message says nothing") from error
+        is_refund = message.type.startswith(ABOUT_REFUND)
         return GatewayEvent(
             id=message.id,
             type=message.type,
             occurred_at=message.created,
-            charge_reference=message.reference,
+            charge_reference=None if is_refund else message.reference,
+            refund_reference=message.reference if is_refund else None,
         )
 
     async def find_challenge(self, reference: str) -> Challenge | None:

@@ -99,13 +99,15 @@ class RefundOutcome:
 class GatewayEvent:
     """Something that a gateway tells by itself. What it says happened is only a hint to ask.
 
-    ``charge_reference`` is ours, of the charge that it is about; ``None`` where it is about none.
+    ``charge_reference`` is ours, of the charge that it is about, ``refund_reference`` likewise of
+    the refund; ``None`` where it is about none.
     """
 
     id: str
     type: str
     occurred_at: datetime
     charge_reference: str | None
+    refund_reference: str | None = None
 
 
 class UntrustedEventError(Exception):

@@ -62,6 +62,9 @@ DECIDED = {
 }
 """Events after which an intent is worth a look."""
 
+REFUND_TOLD = frozenset({"refund.updated", "refund.failed", "charge.refund.updated"})
+"""Events after which a refund is worth a look. That one was made is no news: the shop made it."""
+
 REFUND_STATES = {
     "succeeded": RefundState.REFUNDED,
     "pending": RefundState.PENDING,
@@ -194,14 +197,15 @@ class StripeGateway:
         except (stripe.SignatureVerificationError, ValidationError, ValueError, TypeError) as error:
             raise UntrustedEventError(type(error).__name__) from error
         subject = event.data.object
+        reference = subject.metadata.reference if subject.metadata else None
         is_charge = subject.object == "payment_intent" and event.type in DECIDED
+        is_refund = subject.object == "refund" and event.type in REFUND_TOLD
         return GatewayEvent(
             id=event.id,
             type=event.type,
             occurred_at=datetime.fromtimestamp(event.created, UTC),
-            charge_reference=(
-                subject.metadata.reference if is_charge and subject.metadata else None
-            ),
+            charge_reference=reference if is_charge else None,
+            refund_reference=reference if is_refund else None,
         )
 
     async def close(self) -> None:

@@ -20,9 +20,9 @@ async def delete_account(
 ) -> None:
     """Delete an account for ever, and say so by mail.
 
-    With it go its sessions, tokens, links, basket, wish list, waiting list, addresses and the
-    messages to it. Its orders, and the imports that it asked for as staff, stay without the person,
-    as do gift cards that were mailed to it.
+    With it go its sessions, tokens, links, basket, checkouts, wish list, waiting list, addresses
+    and the messages to it. Its orders, and the imports that it asked for as staff, stay without the
+    person, as do gift cards that were mailed to it.
 
     Raises:
         TooManyAttemptsError: too many passwords were wrong lately.

@@ -19,7 +19,8 @@ from app.cart.service import list_quantities
 from app.core.pagination import ListQuery, Slice
 from app.db.session import session_scope
 from app.notifications.service import list_messages
-from app.orders.buyers import list_for_export
+from app.orders.buyers import list_for_export as list_orders
+from app.orders.checkouts import list_for_export as list_checkouts
 from app.prebooks.service import list_prebooks
 from app.users.oauth.service import list_identities
 from app.users.profiles import get_account
@@ -63,7 +64,8 @@ async def export_account(*, user_id: int, now: datetime) -> AsyncIterator[bytes]
     lists: dict[str, ReadPart] = {
         "wish_list": partial(list_wishes, user_id=user_id),
         "waiting_list": partial(list_prebooks, user_id=user_id),
-        "orders": partial(list_for_export, user_id=user_id),
+        "orders": partial(list_orders, user_id=user_id),
+        "checkouts": partial(list_checkouts, user_id=user_id),
         "messages": partial(list_messages, recipient=account.email),
     }
     for name, read in lists.items():

@@ -8,9 +8,14 @@ from sqlalchemy import ColumnElement, and_, delete, func, not_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.core.keyset import Order as RowOrder
+from app.core.keyset import read_objects
+from app.core.pagination import Slice, Window
 from app.orders.checkout_models import Checkout
 from app.orders.models import Order, OrderStatus
 from app.orders.schemas import Buyer
+
+NEWEST_FIRST = RowOrder(name="checkouts by id", keys=(Checkout.id.expression,), is_descending=True)
 
 
 def _open_to(buyer: Buyer, *, checkout_id: int, now: datetime) -> ColumnElement[bool]:
@@ -20,6 +25,12 @@ def _open_to(buyer: Buyer, *, checkout_id: int, now: datetime) -> ColumnElement[
         else Checkout.guest_hash == buyer.guest_hash
     )
     return and_(Checkout.id == checkout_id, Checkout.expires_at > now, mine)
+
+
+async def list_checkouts(session: AsyncSession, *, user_id: int, window: Window) -> Slice[Checkout]:
+    """Return an account's checkouts that are still kept, the newest first."""
+    statement = select(Checkout).where(Checkout.user_id == user_id)
+    return await read_objects(session, statement, order=NEWEST_FIRST, window=window)
 
 
 async def insert_checkout(session: AsyncSession, values: Mapping[str, Any]) -> Checkout:

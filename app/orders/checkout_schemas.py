@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Self
+from typing import Any, Self
 
 from pydantic import ConfigDict
 
@@ -158,6 +158,30 @@ class Problem(ReadModel):
     def of(cls, error: AppError) -> Self:
         """Read it from the refusal."""
         return cls(code=error.code, detail=error.detail, field=error.field)
+
+
+class CheckoutCopy(ReadModel):
+    """A checkout as it is kept, for who takes away a copy of everything.
+
+    Of gift cards their number; ``shown`` are the amounts that the buyer was told last.
+    """
+
+    id: int
+    email: str | None
+    shipping_address: dict[str, Any] | None
+    billing_address: dict[str, Any] | None
+    shipping_method_id: int | None
+    coupon_codes: list[str]
+    gift_cards: int
+    shown: dict[str, Any] | None
+    created_at: datetime
+    expires_at: datetime
+
+    @classmethod
+    def copy_of(cls, checkout: Checkout) -> Self:
+        """Read it from the stored checkout."""
+        plain = {name: getattr(checkout, name) for name in cls.model_fields.keys() - {"gift_cards"}}
+        return cls(**plain, gift_cards=len(checkout.gift_card_ids))
 
 
 class CheckoutRead(ReadModel):

@@ -14,12 +14,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.cart import service as cart
 from app.core.config import Settings
 from app.core.exceptions import AppError
+from app.core.pagination import ListQuery, Slice
 from app.integrations.payments.gateway import PaymentGateway
 from app.orders import checkout_repository as repository
 from app.orders.checkout import place_order
 from app.orders.checkout_models import Checkout
 from app.orders.checkout_schemas import (
     CheckoutCompletion,
+    CheckoutCopy,
     CheckoutRead,
     CheckoutUpdate,
     QuoteRead,
@@ -189,6 +191,19 @@ async def complete(
         if order_id is None:
             raise
         raise CheckoutCompletedError(extra={"order_id": order_id}) from None
+
+
+async def list_for_export(
+    session: AsyncSession, *, user_id: int, query: ListQuery
+) -> Slice[CheckoutCopy]:
+    """Return the account's checkouts that are still kept, the newest first.
+
+    Raises:
+        CursorError: not a cursor of such a list.
+    """
+    window = query.window(repository.NEWEST_FIRST.name)
+    found = await repository.list_checkouts(session, user_id=user_id, window=window)
+    return found.map(CheckoutCopy.copy_of)
 
 
 async def forget_expired(session: AsyncSession, *, now: datetime, limit: int) -> int:

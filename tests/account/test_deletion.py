@@ -44,6 +44,7 @@ OF_THE_PERSON = (
     "saved_addresses",
     "carts",
     "cart_items",
+    "checkouts",
     "wishlist_items",
     "prebooks",
     "mails",
@@ -72,6 +73,7 @@ async def fill(client: AsyncClient, session: AsyncSession, user: User) -> None:
         (PATH, HOME),
         ("/api/v1/account/email", {"new_email": "new@example.com", "password": PASSWORD}),
         ("/api/v1/cart/items", {"book_id": here.id}),
+        ("/api/v1/checkouts", {"email": "ada@example.com"}),
         ("/api/v1/wishlist", {"book_id": here.id}),
         ("/api/v1/prebooks", {"book_id": gone.id}),
     ]
@@ -111,6 +113,22 @@ async def test_everything_of_the_person_goes_and_the_order_stays_without_it(
     assert (await client.get("/api/v1/account", headers=bearer(user))).status_code == 401
     again = {"email": "ada@example.com", "password": PASSWORD}
     assert (await client.post("/api/v1/auth/register", json=again)).status_code == 201
+
+
+async def test_a_checkout_that_became_an_order_goes_and_the_order_stays(
+    client: AsyncClient, db_session: AsyncSession
+) -> None:
+    user = await make_reader(db_session)
+    headers, book = bearer(user), await make_book(db_session)
+    await client.post("/api/v1/cart/items", json={"book_id": book.id}, headers=headers)
+    chosen = {"shipping_address": HOME | {"country": "US"}}
+    begun = await client.post("/api/v1/checkouts", json=chosen, headers=headers)
+    url = f"/api/v1/checkouts/{begun.json()['id']}/complete"
+    bought = await client.post(url, json={}, headers=headers)
+    assert bought.status_code == 201, bought.text
+    assert (await delete(client, user, password=PASSWORD)).status_code == 204
+    left = text("SELECT (SELECT count(*) FROM checkouts), (SELECT count(*) FROM orders)")
+    assert tuple((await db_session.execute(left)).one()) == (0, 1)
 
 
 async def test_imports_name_their_staff_no_more(

@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 from uuid import uuid4
 
@@ -14,6 +15,7 @@ from app.main import app
 from app.notifications.service import write_mail
 from app.orders.models import OrderStatus
 from app.prebooks.service import add_prebook
+from app.promotions import gift_cards
 from app.users.deps import SESSION
 from app.users.models import User
 from app.users.sessions import start_session
@@ -39,7 +41,8 @@ async def test_an_empty_account_is_a_whole_document(committed: AsyncSession) -> 
     assert document["format"] == 1
     assert document["exported_at"] == NOW.isoformat()
     assert document["account"]["email"] == "ada@example.com"
-    lists = ["addresses", "sign_ins", "basket", "wish_list", "waiting_list", "orders", "messages"]
+    lists = ["addresses", "sign_ins", "basket", "wish_list", "waiting_list", "orders"]
+    lists += ["checkouts", "messages"]
     assert {name: document[name] for name in lists} == {name: [] for name in lists}
     assert document["connected_accounts"] == []
     assert document["two_step_sign_in"]["is_on"] is False
@@ -107,6 +110,34 @@ async def test_everything_is_in_it_and_nothing_of_others(committed: AsyncSession
     assert [message["template"] for message in document["messages"]] == ["password_changed"]
     assert "other@example.com" not in answer.text
     assert "argon2" not in answer.text
+
+
+async def test_checkouts_that_were_begun_are_in_it(committed: AsyncSession) -> None:
+    user, other = await make_reader(committed), await make_reader(committed, "other@example.com")
+    card = await gift_cards.issue(committed, amount=Decimal(5), currency="USD", actor="x")
+    book = await make_book(committed, price="20.00")
+    await committed.commit()
+    began = []
+    async with AsyncClient(transport=ASGITransport(app=app), base_url="http://test") as client:
+        for reader, street in ((user, "1 Road"), (user, "2 Road"), (other, "3 Road")):
+            headers = bearer(reader)
+            await client.post("/api/v1/cart/items", json={"book_id": book.id}, headers=headers)
+            chosen = {
+                "shipping_address": ADDRESS | {"street": street},
+                "coupon_codes": ["TEN"],
+                "gift_card_codes": [card.code],
+            }
+            answer = await client.post("/api/v1/checkouts", json=chosen, headers=headers)
+            assert answer.status_code == 201, answer.text
+            began.append(answer.json())
+    document = await export(user)
+    kept = document["checkouts"]
+    assert [one["id"] for one in kept] == [began[1]["id"], began[0]["id"]]
+    assert [one["shipping_address"]["street"] for one in kept] == ["2 Road", "1 Road"]
+    assert (kept[0]["email"], kept[0]["coupon_codes"]) == ("ada@example.com", ["TEN"])
+    assert kept[0]["shown"]["total_price"] == began[1]["quote"]["total_price"]
+    assert kept[0]["gift_cards"] == 1
+    assert card.code not in json.dumps(document), "a code is money"
 
 
 async def test_a_long_history_comes_whole(committed: AsyncSession) -> None:

@@ -113,6 +113,18 @@ async def list_of_recipient(
     return await read_objects(session, statement, order=NEWEST_FIRST, window=window)
 
 
+async def list_repeated_ids(session: AsyncSession, *, limit: int) -> list[tuple[str, int]]:
+    """Return Message-IDs that more than one message has, and how many they are."""
+    messages = func.count()
+    statement = (
+        select(Mail.message_id, messages)
+        .group_by(Mail.message_id)
+        .having(messages > 1)
+        .limit(limit)
+    )
+    return [(row[0], row[1]) for row in await session.execute(statement)]
+
+
 async def list_repeated(session: AsyncSession, *, limit: int) -> list[RepeatedMail]:
     """Return events and recipients with more than one message, and how many they are."""
     messages = func.count().label("messages")

@@ -131,8 +131,16 @@ async def list_messages(
 
 
 async def find_repeated(session: AsyncSession) -> list[Finding]:
-    """Return the recipients who have more than one message about an event."""
-    return [
+    """Return recipients with more than one message about an event, and Message-IDs of several."""
+    ids = [
+        Finding(
+            invariant="one Message-ID for one mail",
+            subject=f"Message-ID {message_id}",
+            detail=f"{messages} mails have it",
+        )
+        for message_id, messages in await repository.list_repeated_ids(session, limit=SHOWN)
+    ]
+    return ids + [
         Finding(
             invariant="one mail for one event and recipient",
             subject=f"event {mail.event_id}",

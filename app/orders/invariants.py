@@ -6,7 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.books.stock import count_away
 from app.core.findings import SHOWN, Finding
-from app.orders import fulfilment_repository, repository
+from app.orders import fulfilment_repository, invariant_repository, repository
 
 LATENESS = timedelta(minutes=5)
 """How long the schedule may take to settle an order whose reservation has run out."""
@@ -27,6 +27,12 @@ async def find_breaches(session: AsyncSession, *, now: datetime) -> list[Finding
         *await find_late_money(session, now=now),
         *await find_over_refunded(session),
         *await find_over_sent(session),
+        *await find_wrongly_given_back(session),
+        *await find_other_currencies(session),
+        *await find_repeated_orders(session),
+        *await find_repeated_effects(session),
+        *await find_stale_payments(session),
+        *await find_late_refunds(session, now=now),
     ]
 
 
@@ -145,4 +151,78 @@ async def find_over_sent(session: AsyncSession) -> list[Finding]:
             detail=f"{row.much} shipped of {row.limit}",
         )
         for row in await fulfilment_repository.list_over_sent(session, limit=SHOWN)
+    ]
+
+
+async def find_wrongly_given_back(session: AsyncSession) -> list[Finding]:
+    """Return orders whose refunds put back onto gift cards another sum than went back by them."""
+    return [
+        Finding(
+            invariant="what refunds put back onto gift cards is what went back by their payments",
+            subject=f"order {row.order_id}",
+            detail=f"refunds onto gift cards {row.refunded}, given back {row.given_back}",
+        )
+        for row in await invariant_repository.list_wrongly_given_back(session, limit=SHOWN)
+    ]
+
+
+async def find_other_currencies(session: AsyncSession) -> list[Finding]:
+    """Return orders of which something is in another currency. Payments are looked at elsewhere."""
+    return [
+        Finding(
+            invariant="an order is in one currency",
+            subject=f"order {row.order_id}",
+            detail=f"{row.currency}, {row.what} in {row.other}",
+        )
+        for row in await invariant_repository.list_other_currencies(session, limit=SHOWN)
+    ]
+
+
+async def find_repeated_orders(session: AsyncSession) -> list[Finding]:
+    """Return buyers' keys and checkouts that became more than one order."""
+    return [
+        Finding(
+            invariant="one order for one buyer and key, and for one checkout",
+            subject=f"order {row.subject}",
+            detail=f"{row.times} {row.what}",
+        )
+        for row in await invariant_repository.list_repeated_orders(session, limit=SHOWN)
+    ]
+
+
+async def find_repeated_effects(session: AsyncSession) -> list[Finding]:
+    """Return orders on which a gateway's word, or the staff's, had its effect twice."""
+    return [
+        Finding(
+            invariant="what happens to an order once happens once",
+            subject=f"order {row.subject}",
+            detail=f"{row.what} {row.times} times",
+        )
+        for row in await invariant_repository.list_repeated_effects(session, limit=SHOWN)
+    ]
+
+
+async def find_stale_payments(session: AsyncSession) -> list[Finding]:
+    """Return payments that still wait although their order is decided."""
+    return [
+        Finding(
+            invariant="no pending payment outlives its order's decision",
+            subject=f"order {row.order_id}",
+            detail=f"{row.order_status}, payment {row.status}",
+        )
+        for row in await invariant_repository.list_stale_payments(session, limit=SHOWN)
+    ]
+
+
+async def find_late_refunds(session: AsyncSession, *, now: datetime) -> list[Finding]:
+    """Return pending refunds about which nobody asks the gateway any more."""
+    return [
+        Finding(
+            invariant="no pending refund waits for more than five minutes to be asked about",
+            subject=f"order {row.order_id}, refund {row.id}",
+            detail=f"due at {row.ask_after:%Y-%m-%d %H:%M:%S} UTC, asked {row.attempts} times",
+        )
+        for row in await invariant_repository.list_late_refunds(
+            session, before=now - LATENESS, limit=SHOWN
+        )
     ]

@@ -84,6 +84,7 @@ WRITE_ORDER = text("""
     FROM written_order
 """)
 
+# An order is confirmed from the one state that ``moves`` has for it.
 CONFIRM_ORDER = text("""
     WITH confirmed AS (
         UPDATE orders SET status = 'confirmed', confirmed_at = :now

@@ -53,6 +53,7 @@ def test_the_table_knows_every_state_and_its_ends() -> None:
         reached |= border
         border = {target for status in border for target in MOVES[status]} - reached
     assert reached == set(OrderStatus)
+    assert sources_of(S.CONFIRMED) == {S.PENDING}
     assert sources_of(S.DECLINED) == {S.PENDING}
     assert sources_of(S.RETURNED) == {S.SHIPPED, S.DELIVERED}
     assert not any(S.PENDING in targets for targets in MOVES.values())

@@ -127,13 +127,14 @@ async def check_out(
         return RedirectResponse("/cart", 303)
     email = page.visitor.email if page.visitor is not None else None
     try:
-        await refuse_guessing(
-            session,
-            coupon_codes=_codes(form.typed.get("coupon_code")),
-            gift_card_codes=_codes(form.typed.get("gift_card_code")),
-            guesser=Guesser(email=email, address=address),
-            now=now,
-        )
+        async with undone_if_refused(session):
+            await refuse_guessing(
+                session,
+                coupon_codes=_codes(form.typed.get("coupon_code")),
+                gift_card_codes=_codes(form.typed.get("gift_card_code")),
+                guesser=Guesser(email=email, address=address),
+                now=now,
+            )
     except TooManyAttemptsError as error:
         for name in CODE_FIELDS:  # of which nothing is told now
             form.typed.pop(name, None)

@@ -34,6 +34,7 @@ from app.integrations.payments.gateway import (
 )
 from app.jobs.outbox import publish
 from app.orders import repository
+from app.orders.buyers import claim_orders
 from app.orders.errors import (
     CartEmptyError,
     EmailNeededError,
@@ -214,6 +215,8 @@ async def reserve(
     )
     if order is None:
         raise OrderInProgressError(headers={"Retry-After": "1"})
+    if buyer.user_id is not None:
+        await claim_orders(session, user_id=buyer.user_id)
     await _spend(session, order_id=order.id, quote=quote, buyer=buyer, now=now, settings=settings)
     try:
         await stock.reserve(session, quantities=quote.quantities, order_id=order.id)

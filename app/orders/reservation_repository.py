@@ -69,16 +69,6 @@ WRITE_ORDER = text("""
     written_event AS (
         INSERT INTO order_events (order_id, kind, actor)
         SELECT id, 'placed', 'buyer' FROM written_order
-    ),
-    claimed_orders AS (
-        UPDATE orders
-        SET user_id = users.id, idempotency_key = CAST(gen_random_uuid() AS text)
-        FROM written_order, users
-        WHERE users.id = :user_id
-          AND users.is_active
-          AND users.email_verified_at IS NOT NULL
-          AND orders.user_id IS NULL
-          AND orders.email = users.email
     )
     SELECT id, created_at, ARRAY(SELECT id FROM written_lines ORDER BY id) AS line_ids
     FROM written_order
@@ -135,8 +125,6 @@ async def write_order(
     payment: Mapping[str, Any],
 ) -> WrittenOrder | None:
     """Write a pending order, its payment and the beginning of its time line.
-
-    An account with a proved address also gets what guests ordered with it.
 
     ``None`` when the buyer used the idempotency key before: nothing is written then.
     """

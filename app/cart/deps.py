@@ -73,8 +73,7 @@ async def get_shopper(
 ) -> Customer:
     """Return who buys; who has neither an access token nor a basket becomes a guest with a cookie.
 
-    A guest's cookie is sent with the answer, and lives on from then: for what puts something into
-    the basket, and only once that was done.
+    A guest's cookie is sent with the answer, and lives on from then.
 
     Raises:
         CsrfError: another site's page had a browser send this.
@@ -88,4 +87,4 @@ async def get_shopper(
 
 
 Shopper = Annotated[Customer, Depends(get_shopper, scope="function")]
-"""Who puts something into a basket: everybody, but nobody by a token that is not good."""
+"""Who is to have a basket: everybody, but nobody by a token that is not good."""

@@ -22,8 +22,8 @@ UNSALEABLE: dict[int | str, dict[str, Any]] = {
 
 WHO: dict[int | str, dict[str, Any]] = {
     401: {
-        "description": "AUTH_TOKEN_INVALID, AUTH_TOKEN_EXPIRED: a token that is not good, or no "
-        "token and no guest's cookie where there is no basket without"
+        "description": "AUTH_TOKEN_INVALID, AUTH_TOKEN_EXPIRED: a token that is not good, or "
+        "neither a token nor a guest's cookie"
     }
 }
 WHO_CHANGES: dict[int | str, dict[str, Any]] = WHO | {
@@ -40,9 +40,19 @@ async def read_cart(
     """Return the basket at today's prices.
 
     It is the account's of the access token; without a token it is the guest's of the cookie `cart`
-    (`__Host-cart` over HTTPS), which comes with the first book.
+    (`__Host-cart` over HTTPS).
     """
     return await service.get_cart(session, owner=customer.cart, currency=settings.currency)
+
+
+@router.post("", summary="Begin a guest's basket", responses=WHO_CHANGES)
+async def begin_cart(session: DbSession, shopper: Shopper, settings: AppSettings) -> CartRead:
+    """Return the basket, and send a guest the cookie that it is known by from now on.
+
+    Pages and the checkout know the basket by the same cookie. Who has one already keeps it; an
+    access token's account has a basket without.
+    """
+    return await service.get_cart(session, owner=shopper.cart, currency=settings.currency)
 
 
 @router.post(
@@ -52,17 +62,15 @@ async def read_cart(
     responses=UNSALEABLE | WHO_CHANGES,
 )
 async def create_item(
-    session: DbSession, shopper: Shopper, item: CartItemCreate, market: ShopMarket
+    session: DbSession, customer: CurrentCustomer, item: CartItemCreate, market: ShopMarket
 ) -> CartItemRead:
     """Add a book that is not in the basket yet and of which enough copies are in stock.
 
-    One that is not on sale yet, or may not be sold in the shop's country, is refused. Who has
-    neither an access token nor a basket becomes a guest: the answer sets the basket's cookie, by
-    which the checkout knows them too.
+    One that is not on sale yet, or may not be sold in the shop's country, is refused.
     """
     return await service.add_item(
         session,
-        owner=shopper.cart,
+        owner=customer.cart,
         book_id=item.book_id,
         quantity=item.quantity,
         market=market,

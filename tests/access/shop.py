@@ -537,6 +537,7 @@ def _examples(ids: Mapping[str, Any], refresh_token: str) -> dict[str, Example]:
         f"DELETE {admin}/tax-rates/{{rate_id}}": Example(),
         f"POST {admin}/tax-rates/reset": Example(json={"country": "DE"}),
         # basket, orders, wishes
+        f"POST {api}/cart": Example(),
         f"POST {api}/cart/items": Example(json={"book_id": ids["wanted_book_id"]}),
         f"PUT {api}/cart/items/{{item_id}}": Example(json={"quantity": 2}),
         f"DELETE {api}/cart/items/{{item_id}}": Example(),

@@ -171,7 +171,7 @@ async def test_malformed_items(
     assert (response.status_code, response.json()["code"]) == (422, "VALIDATION_ERROR")
 
 
-async def test_nobody_has_a_basket_before_the_first_book(client: AsyncClient) -> None:
+async def test_a_cart_is_for_signed_in_readers(client: AsyncClient) -> None:
     response = await client.get(CART)
     assert response.status_code == 401
     assert response.headers["WWW-Authenticate"] == "Bearer"
@@ -204,18 +204,22 @@ async def test_a_guest_fills_a_basket_by_its_cookie_and_buys_it(
     client: AsyncClient, db_session: AsyncSession
 ) -> None:
     book = await make_book(db_session, price="9.99", copies=5)
-    created = await client.post(ITEMS, json={"book_id": book.id})
-    assert created.status_code == 201
-    sent = created.headers["set-cookie"].lower()
+    begun = await client.post(CART)
+    assert (begun.status_code, begun.json()["items"]) == (200, [])
+    sent = begun.headers["set-cookie"].lower()
     assert sent.startswith("cart=")
     assert {"httponly", "samesite=lax", "path=/", "max-age=5184000"} <= set(sent.split("; "))
+    created = await client.post(ITEMS, json={"book_id": book.id})
+    assert created.status_code == 201
     item = f"{ITEMS}/{created.json()['id']}"
     assert (await client.put(item, json={"quantity": 3})).json()["line_total"] == "29.97"
     assert (await client.get(CART)).json()["total_price"] == "29.97"
 
     other = await make_book(db_session, price="1.00", copies=5)
     second = await client.post(ITEMS, json={"book_id": other.id})
-    assert second.headers["set-cookie"].split(";")[0] == created.headers["set-cookie"].split(";")[0]
+    again = await client.post(CART)
+    assert again.json()["total_items"] == 4
+    assert again.headers["set-cookie"].split(";")[0] == begun.headers["set-cookie"].split(";")[0]
     assert (await client.delete(f"{ITEMS}/{second.json()['id']}")).status_code == 204
 
     order = await client.post("/api/v1/orders/checkout", json={"email": "ada@example.com"})
@@ -228,10 +232,12 @@ async def test_guests_and_accounts_have_baskets_of_their_own(
 ) -> None:
     headers = bearer(await make_user(db_session))
     book = await make_book(db_session, copies=5)
+    await client.post(CART)
     guests = (await client.post(ITEMS, json={"book_id": book.id})).json()["id"]
     assert (await client.get(CART, headers=headers)).json()["items"] == []
-    mine = await client.post(ITEMS, json={"book_id": book.id}, headers=headers)
-    assert (mine.status_code, "set-cookie" in mine.headers) == (201, False)
+    mine = await client.post(CART, headers=headers)
+    assert (mine.status_code, "set-cookie" in mine.headers) == (200, False)
+    await client.post(ITEMS, json={"book_id": book.id}, headers=headers)
 
     theirs = await client.delete(f"{ITEMS}/{guests}", headers=headers)
     assert (theirs.status_code, theirs.json()["code"]) == (404, "CART_ITEM_NOT_FOUND")
@@ -247,10 +253,12 @@ async def test_a_bad_token_makes_nobody_a_guest(
     client: AsyncClient, db_session: AsyncSession
 ) -> None:
     book = await make_book(db_session, copies=5)
+    await client.post(CART)
     item = (await client.post(ITEMS, json={"book_id": book.id})).json()["id"]
     bad = {"Authorization": "Bearer nonsense"}
     answers = [
         await client.get(CART, headers=bad),
+        await client.post(CART, headers=bad),
         await client.post(ITEMS, json={"book_id": book.id}, headers=bad),
         await client.put(f"{ITEMS}/{item}", json={"quantity": 2}, headers=bad),
         await client.delete(f"{ITEMS}/{item}", headers=bad),
@@ -262,13 +270,14 @@ async def test_a_bad_token_makes_nobody_a_guest(
     assert list(await db_session.scalars(select(CartItem.quantity))) == [1]
 
 
-@pytest.mark.parametrize("body", [{"book_id": 0}, {"book_id": 999_999}])
-async def test_who_put_nothing_in_gets_no_basket(
-    client: AsyncClient, db_session: AsyncSession, body: dict[str, object]
+async def test_who_has_not_begun_a_basket_puts_nothing_into_one(
+    client: AsyncClient, db_session: AsyncSession
 ) -> None:
-    refused = await client.post(ITEMS, json=body)
-    assert refused.status_code in {404, 422}
+    book = await make_book(db_session, copies=5)
+    refused = await client.post(ITEMS, json={"book_id": book.id})
+    assert (refused.status_code, refused.json()["code"]) == (401, "AUTH_TOKEN_INVALID")
     assert "set-cookie" not in refused.headers
+    await client.post(CART)
     assert (await db_session.scalars(select(Cart.id))).all() == []
 
 
@@ -280,9 +289,10 @@ async def test_no_other_site_acts_in_a_guests_name(
     client: AsyncClient, db_session: AsyncSession, sent: dict[str, str]
 ) -> None:
     book = await make_book(db_session, copies=5)
-    stranger = await client.post(ITEMS, json={"book_id": book.id}, headers=sent)
+    stranger = await client.post(CART, headers=sent)
     assert (stranger.status_code, stranger.json()["code"]) == (403, "CSRF_REFUSED")
     assert "set-cookie" not in stranger.headers
+    await client.post(CART)
     item = (await client.post(ITEMS, json={"book_id": book.id})).json()["id"]
     answers = [
         await client.post(ITEMS, json={"book_id": book.id}, headers=sent),

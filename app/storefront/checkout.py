@@ -73,6 +73,7 @@ WORK_OUT = "work_out"
 
 
 CODE_FIELDS = ("coupon_code", "gift_card_code")
+WITHOUT_CODES = "You can buy without a code meanwhile."
 
 
 class CheckoutForm(Address):
@@ -136,10 +137,12 @@ async def check_out(
                 now=now,
             )
     except TooManyAttemptsError as error:
-        for name in CODE_FIELDS:  # of which nothing is told now
-            form.typed.pop(name, None)
-        form.message = error.detail
-        answer = await _checkout(request, session, page, now, settings, form, status=error.status)
+        # Of the codes nothing is told now, and they need not stand in the way.
+        typed = {name: value for name, value in form.typed.items() if name not in CODE_FIELDS}
+        refused: Form[CheckoutForm] = Form(typed=typed, message=f"{error.detail} {WITHOUT_CODES}")
+        answer = await _checkout(
+            request, session, page, now, settings, refused, status=error.status
+        )
         answer.headers.update(error.headers)
         return answer
     if form.typed.get("action") == WORK_OUT:

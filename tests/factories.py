@@ -8,6 +8,9 @@ from itertools import count
 from sqlalchemy import text, update
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
+from app.books.classification import BookClass
+from app.books.codes import BookFormat
+from app.books.measures import Measures
 from app.books.models import Book, MovementKind, Stock, StockMovement, Work
 from app.cart.schemas import MAX_TITLES
 from app.core.config import get_settings
@@ -20,6 +23,16 @@ from app.users.models import User
 
 MARKET = Market(country="US", today=date(2026, 3, 1))
 """A country and a day to sell on."""
+
+PLAIN_MEASURES = Measures(weight_g=None, format=BookFormat.PAPERBACK, is_download=False)
+PLAIN_KIND = BookClass(
+    genre_ids=frozenset(),
+    publisher_ids=frozenset(),
+    format=BookFormat.PAPERBACK,
+    language=None,
+    published_by=None,
+)
+"""What is known of a book of which nothing was said."""
 
 _numbers = count(1)
 

@@ -126,7 +126,8 @@ async def write_order(
 ) -> WrittenOrder | None:
     """Write a pending order, its payment and the beginning of its time line.
 
-    ``None`` when the buyer used the idempotency key before: nothing is written then.
+    ``None`` when the buyer used the idempotency key before, or, once in a very long time, the
+    number is another order's: nothing is written then.
     """
     parameters = {**order, "lines": _dump(lines), "discounts": _dump(discounts)}
     written = await session.execute(WRITE_ORDER, parameters | {"taxes": _dump(taxes), **payment})

@@ -71,7 +71,10 @@ async def write_order(
     now: datetime,
     settings: Settings,
 ) -> OrderRead | None:
-    """Write a pending order and all that it consists of; ``None`` when its key was used before."""
+    """Write a pending order and all that it consists of; ``None`` when its key was used before.
+
+    It is returned as it would be read, without reading it.
+    """
     order = _order_row(
         quote=quote,
         buyer=buyer,

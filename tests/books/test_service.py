@@ -9,8 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from app.books import listing, service
 from app.books.availability import AvailabilityStatus
-from app.books.classification import BookClass
-from app.books.codes import BookFormat, DatePrecision
+from app.books.codes import DatePrecision
 from app.books.errors import (
     BookNotFoundError,
     GenreConflictError,
@@ -18,9 +17,9 @@ from app.books.errors import (
     InvalidIsbnError,
     IsbnConflictError,
 )
-from app.books.measures import Measures
 from app.books.models import (
     Book,
+    BookFormat,
     Contribution,
     Contributor,
     ContributorRole,
@@ -30,7 +29,7 @@ from app.books.models import (
 from app.books.queries import BookQuery, BookSort, SortDirection
 from app.books.schemas import BookCreate, BookRead, BookUpdate
 from app.books.service import Offer
-from tests.factories import make_book
+from tests.factories import PLAIN_KIND, PLAIN_MEASURES, make_book
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 ISBN = "9780141439518"
@@ -316,14 +315,8 @@ async def test_offers_are_of_books_that_are_sold(db_session: AsyncSession) -> No
             on_hand=4,
             on_sale_date=None,
             sales_rights=[],
-            measures=Measures(weight_g=None, format=BookFormat.PAPERBACK, is_download=False),
-            kind=BookClass(
-                genre_ids=frozenset(),
-                publisher_ids=frozenset(),
-                format=BookFormat.PAPERBACK,
-                language=None,
-                published_by=None,
-            ),
+            measures=PLAIN_MEASURES,
+            kind=PLAIN_KIND,
         )
     }
 

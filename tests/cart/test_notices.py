@@ -4,12 +4,10 @@ from decimal import Decimal
 
 import pytest
 
-from app.books.classification import BookClass
-from app.books.codes import BookFormat
-from app.books.measures import Measures
 from app.books.service import Offer
 from app.cart.notices import find_notices
 from app.cart.schemas import Copies
+from tests.factories import PLAIN_KIND, PLAIN_MEASURES
 
 
 @pytest.mark.parametrize(
@@ -40,14 +38,8 @@ def test_what_changed_and_what_is_short(
         on_hand=on_hand,
         on_sale_date=None,
         sales_rights=(),
-        measures=Measures(weight_g=None, format=BookFormat.PAPERBACK, is_download=False),
-        kind=BookClass(
-            genre_ids=frozenset(),
-            publisher_ids=frozenset(),
-            format=BookFormat.PAPERBACK,
-            language=None,
-            published_by=None,
-        ),
+        measures=PLAIN_MEASURES,
+        kind=PLAIN_KIND,
     )
     copies = Copies(quantity, None if seen is None else Decimal(seen))
     notices = find_notices(copies, offer, locale="en_US")

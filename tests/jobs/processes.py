@@ -41,9 +41,11 @@ async def worker_within(
             timings=QUICK,
         )
     )
-    yield working
-    stop.set()
-    await asyncio.wait_for(working, 30)
+    try:
+        yield working
+    finally:
+        stop.set()
+        await asyncio.wait_for(working, 30)
 
 
 class WorkerProcess:

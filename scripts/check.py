@@ -1,6 +1,7 @@
 """Run every check and say which failed: those that run no tests side by side, then the tests.
 
-``--static`` leaves out the tests. A browser test that finds no browser fails here, whereas plain
+``--static`` leaves out the tests; ``--coverage`` runs those that run side by side alone, and counts
+what they run. A browser test that finds no browser fails here, whereas plain
 pytest skips it.
 """
 
@@ -19,6 +20,8 @@ PARALLEL = ["-n", "3", "--dist", "worksteal"]
 """One more than the cores of a small machine: tests wait for servers, and who waits works not."""
 
 COVERAGE = ["--cov", "--cov-report=term-missing:skip-covered"]
+"""What `make coverage` adds: it fails where too little is run. Counting lines doubles the time."""
+
 ENVIRONMENT = {
     name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"
 } | {"REQUIRE_BROWSER": "1"}
@@ -33,11 +36,10 @@ STATIC_CHECKS = {
 }
 BROWSER = {"Browser": ["python", "scripts/browser.py"]}
 TESTS = {
-    "Tests": ["pytest", *PARALLEL, "-m", "not alone", *COVERAGE],
+    "Tests": ["pytest", *PARALLEL, "-m", "not alone"],
     "Tests alone": ["pytest", "-m", "alone"],
 }
-"""Races and overload are about the shop, not about who else is using the machine, and not about
-servers that are slowed down by counting the lines that they run."""
+"""Races and overload are about the shop, not about who else is using the machine."""
 
 
 def run(name: str, command: Sequence[str]) -> bool:
@@ -86,9 +88,16 @@ def main() -> None:
     """Run the checks; exit with 1 if one of them failed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--static", action="store_true", help="leave out the tests")
+    parser.add_argument(
+        "--coverage",
+        action="store_true",
+        help="run the tests, and tell which lines none of them runs",
+    )
     arguments = parser.parse_args()
     if arguments.static:
         failed = run_together(STATIC_CHECKS)
+    elif arguments.coverage:
+        failed = [] if run("Coverage", [*TESTS["Tests"], *COVERAGE]) else ["Coverage"]
     else:
         failed = run_together(STATIC_CHECKS | BROWSER)
         failed += [name for name, command in TESTS.items() if not run(name, command)]

@@ -101,6 +101,8 @@ class Shop:
     ids: dict[str, Any]
     visitors: dict[str, Visitor]
     examples: dict[str, Example]
+    filled: str
+    """What the tables held when the shop was opened, as a digest."""
 
     def example(self, endpoint: Endpoint) -> Example:
         """Return the request for an endpoint. A plain GET needs none written down."""
@@ -181,18 +183,21 @@ class Shop:
         written = "SELECT pg_current_xact_id_if_assigned() IS NOT NULL"
         return bool((await self.connection.execute(text(written))).scalar_one())
 
-    async def fingerprint(self) -> dict[str, str]:
-        """Return for each table a digest of all its rows, the demo bank's apart."""
-        found = {}
-        for table in Base.metadata.sorted_tables:
-            if table.name in {
-                "demo_charges",
-                "demo_refunds",
-            }:  # the bank commits on its own, as banks do
-                continue
-            digest = f"SELECT md5(coalesce(string_agg(t::text, '|' ORDER BY t::text), '')) FROM {table.name} t"  # noqa: S608, E501 (names of our own tables)
-            found[table.name] = str((await self.connection.execute(text(digest))).scalar_one())
-        return found
+    async def is_as_filled(self) -> bool:
+        """Tell whether every table still has the rows that it had when the shop was opened."""
+        found = await fingerprint(self.connection)
+        await self.connection.rollback()
+        return found == self.filled
+
+
+async def fingerprint(connection: AsyncConnection) -> str:
+    """Return a digest of all rows of all tables, the demo bank's apart: it commits on its own."""
+    digests = " || ".join(
+        f"(SELECT md5(coalesce(string_agg(t::text, '|' ORDER BY t::text), '')) FROM {table.name} t)"  # noqa: S608 (names of our own tables)
+        for table in Base.metadata.sorted_tables
+        if table.name not in {"demo_charges", "demo_refunds"}
+    )
+    return str((await connection.execute(text(f"SELECT {digests}"))).scalar_one())
 
 
 @asynccontextmanager
@@ -214,12 +219,15 @@ async def open_shop(engine: AsyncEngine, media: Path) -> AsyncIterator[Shop]:
         engine.connect() as connection,
         AsyncClient(transport=transport, base_url="http://test") as client,
     ):
+        filled = await fingerprint(connection)
+        await connection.rollback()
         yield Shop(
             connection,
             client,
             ids,
             visitors,
             _examples(ids, refresh_token) | account_examples(ids, PASSWORD, now),
+            filled,
         )
     app.dependency_overrides.clear()
     await empty_every_table(engine)

@@ -106,24 +106,21 @@ def test_no_schema_takes_what_the_shop_decides(model: type[WriteModel]) -> None:
     assert refused == foreign.keys()
 
 
-async def test_no_endpoint_takes_what_the_shop_decides(shop: Shop) -> None:
-    before = await shop.fingerprint()
-    await shop.connection.rollback()
+@pytest.mark.parametrize("name", OWNED)
+async def test_no_endpoint_takes_what_the_shop_decides(shop: Shop, name: str) -> None:
     asked = 0
     for endpoint in ENDPOINTS:
         for model in bodies(endpoint):
+            if (model.__name__, name) in TAKEN:
+                continue
             example = shop.example(endpoint).json
             role = READER if endpoint.is_of_its_owner else ADMIN
-            for name, value in OWNED.items():
-                if (model.__name__, name) in TAKEN:
-                    continue
-                async with shop.asked(endpoint, role, json=example | {name: value}) as response:
-                    assert response.status_code == 422, (endpoint.name, name, response.text)
-                    assert [
-                        (error["type"], error["loc"]) for error in response.json()["detail"]
-                    ] == [("extra_forbidden", ["body", name])], (endpoint.name, name)
-                    assert not await shop.has_written(), (endpoint.name, name)
-                asked += 1
-    assert asked > 20 * len(OWNED)
-    assert await shop.fingerprint() == before
-    await shop.connection.rollback()
+            async with shop.asked(endpoint, role, json=example | {name: OWNED[name]}) as response:
+                assert response.status_code == 422, (endpoint.name, response.text)
+                assert [(error["type"], error["loc"]) for error in response.json()["detail"]] == [
+                    ("extra_forbidden", ["body", name])
+                ], endpoint.name
+                assert not await shop.has_written(), endpoint.name
+            asked += 1
+    assert asked > 20
+    assert await shop.is_as_filled()

@@ -6,9 +6,10 @@ the only ones that every reader of PDF takes. What else titles are written in, t
 fonts have (``DOCUMENT_FONTS``).
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from importlib.resources import files
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,9 @@ BOLD = 700
 
 GREATEST_ERROR = 1.0
 """How far an outline may be from the font's own, in thousandths of a letter's size."""
+
+CUTS_KEPT = 32
+"""So many cut fonts are kept, of some 20 KB each."""
 
 UNUSED = {"GSUB", "GPOS", "GDEF", "BASE", "VORG", "vhea", "vmtx", "VVAR", "MVAR"}
 """Tables for what is not done here: joined letters, lines from top to bottom."""
@@ -46,13 +50,14 @@ def cut_fonts(text: str, *, more: Sequence[Path], folder: Path) -> list[tuple[Pa
         if number and not known:
             continue
         missing -= known
-        pair = tuple(folder / f"{number}-{weight}.ttf" for weight in (REGULAR, BOLD))
-        _cut(source, known, targets=dict(zip((REGULAR, BOLD), pair, strict=True)))
-        cut.append((pair[0], pair[1]))
+        pair = (folder / f"{number}-{REGULAR}.ttf", folder / f"{number}-{BOLD}.ttf")
+        for target, content in zip(pair, _cut(source, frozenset(known)), strict=True):
+            target.write_bytes(content)
+        cut.append(pair)
     return cut
 
 
-def _open(source: Path) -> TTFont:
+def _open(source: Path | BytesIO) -> TTFont:
     return TTFont(source, fontNumber=0, lazy=True, recalcTimestamp=False)
 
 
@@ -62,12 +67,17 @@ def _letters_of(source: Path) -> frozenset[str]:
         return frozenset(map(chr, font.getBestCmap()))
 
 
-def _cut(source: Path, letters: Collection[str], *, targets: Mapping[int, Path]) -> None:
-    """Write the letters of a font in some weights; of one that has only one, in that."""
+@lru_cache(maxsize=CUTS_KEPT)
+def _cut(source: Path, letters: frozenset[str]) -> tuple[bytes, bytes]:
+    """Return the letters of a font in regular and in bold; of one that has only one weight, in it.
+
+    The last ones are kept: papers of a shop that sells in one language need the same letters again
+    and again, and cutting them takes most of the time that a paper takes.
+    """
     options = subset.Options()
     options.layout_features = []
     options.notdef_outline = True
-    small = targets[REGULAR].with_suffix(".small")
+    small = BytesIO()
     with _open(source) as font:
         for table in UNUSED & set(font.keys()):
             del font[table]
@@ -75,14 +85,19 @@ def _cut(source: Path, letters: Collection[str], *, targets: Mapping[int, Path])
         cutter.populate(text="".join(sorted(letters)))
         cutter.subset(font)
         font.save(small)
-    for weight, target in targets.items():
-        with _open(small) as font:
-            if "fvar" in font:
-                usual = {axis.axisTag: axis.defaultValue for axis in font["fvar"].axes}
-                instantiateVariableFont(font, usual | {"wght": weight}, inplace=True)
-            if "glyf" not in font:
-                _make_quadratic(font)
-            font.save(target)
+    return _in_weight(small.getvalue(), REGULAR), _in_weight(small.getvalue(), BOLD)
+
+
+def _in_weight(small: bytes, weight: int) -> bytes:
+    made = BytesIO()
+    with _open(BytesIO(small)) as font:
+        if "fvar" in font:
+            usual = {axis.axisTag: axis.defaultValue for axis in font["fvar"].axes}
+            instantiateVariableFont(font, usual | {"wght": weight}, inplace=True)
+        if "glyf" not in font:
+            _make_quadratic(font)
+        font.save(made)
+    return made.getvalue()
 
 
 def _make_quadratic(font: TTFont) -> None:

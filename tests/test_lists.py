@@ -29,6 +29,10 @@ LISTS: Mapping[str, tuple[str, ...]] = {
     "/api/v1/admin/gift-cards/{gift_card_id}/entries": ("?limit=100",),
     "/api/v1/admin/imports": ("?size=100",),
     "/api/v1/admin/imports/{import_id}/report": ("?size=100",),
+    "/api/v1/admin/mails": (
+        "?limit=100",
+        "?limit=100&recipient=a@example.com&template=order_shipped&state=sent",
+    ),
     "/api/v1/admin/offers": ("?limit=100",),
     "/api/v1/admin/stock": ("?limit=100", "?limit=100&low=true"),
     "/api/v1/admin/stock/{book_id}/movements": ("?limit=100",),
@@ -114,6 +118,7 @@ PAGES_WITHOUT_LISTS = {
     "/demo-bank/{reference}": "one payment",
     "/account/connected": "at most one identity of each provider, by one statement",
     "/account/two-step": "a form",
+    "/mail/stop": "a form",
     "/account/two-step/set-up": "a form",
     "/media/covers/{digest}/{name}": "a file",
     "/books/{book_id}": "leads on to /books/{book_id}/{slug}",
@@ -126,6 +131,8 @@ SHORT_ANSWERS = {
     "/health/ready",
     "/api/v1/admin/coupons/{coupon_id}",
     "/api/v1/admin/imports/{import_id}",
+    "/api/v1/admin/mails/templates",
+    "/api/v1/admin/mails/{mail_id}",
     "/api/v1/admin/offers/{offer_id}",
     "/api/v1/contributors/{contributor_id}",
     "/api/v1/checkouts/{checkout_id}",
@@ -139,6 +146,7 @@ SHORT_ANSWERS = {
 BOUNDED = {
     ("ZoneRead", "countries"): "as many as there are countries",
     ("UserRead", "rights"): "as many as there are areas",
+    ("MailTemplates", "templates"): "as many as there are folders",
     ("BookRead", "contributors"): "those of one record of a feed",
     ("BookRead", "subjects"): "those of one record of a feed",
     ("BookRead", "series_list"): "those of one record of a feed",
@@ -325,6 +333,14 @@ new_rates AS (
 new_entries_of_the_audit AS (
   INSERT INTO audit_entries (actor, action, thing, thing_id)
   SELECT 'a@example.com', 'book.update', 'book', CAST(n AS text) FROM numbers
+),
+new_mails_of_the_shop AS (
+  INSERT INTO mails (
+    event_id, recipient, template, message_id, subject, body_text, body_html, sent_at
+  )
+  SELECT gen_random_uuid(), 'a@example.com', 'order_shipped', '<' || n || '@a>', 'A', 'B', 'C',
+    now()
+  FROM numbers
 ),
 new_imports AS (
   INSERT INTO imports (kind, requested_by, file_name) SELECT 'csv', 'a', 'b' FROM numbers

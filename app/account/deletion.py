@@ -13,6 +13,7 @@ from app.orders.buyers import forget_buyer, has_unsettled_orders, list_addresses
 from app.promotions import gift_cards
 from app.users import links, removal
 from app.users.passwords import confirm_password
+from app.users.service import get_language
 
 
 async def delete_account(
@@ -55,6 +56,7 @@ async def remove(
     if await has_unsettled_orders(session, user_id=user_id):
         raise OrderUnsettledError
     written_to = await list_addresses_written_to(session, user_id=user_id)
+    language = await get_language(session, email=email)
     await forget_buyer(session, user_id=user_id)
     await forget_requester(session, email=email)
     await removal.remove_account(session, user_id=user_id)
@@ -62,4 +64,6 @@ async def remove(
     emails = {email, *written_to} - of_others
     await forget_recipients(session, emails=emails)
     await gift_cards.forget_recipients(session, emails=emails)
-    await links.send_notice(session, notice=links.Notice.ACCOUNT_DELETED, recipient=email)
+    await links.send_notice(
+        session, notice=links.Notice.ACCOUNT_DELETED, recipient=email, language=language
+    )

@@ -17,6 +17,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.core.translation import asked_in
+
 log = structlog.get_logger(__name__)
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
@@ -52,7 +54,7 @@ Responder = Callable[[Scope, Receive, Send, Exception], Awaitable[None]]
 
 
 class RequestContext:
-    """Give every request an id, log its end, and answer what nobody foresaw.
+    """Give every request an id and its reader's language, log its end, answer what nobody foresaw.
 
     The id is the caller's ``X-Request-ID`` if that is harmless, else a new one; log lines carry
     it and so does the response. It stands inside ``SecurityHeaders``, so that a 500 carries the
@@ -68,7 +70,8 @@ class RequestContext:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        given = Headers(scope=scope).get("x-request-id", "")
+        headers = Headers(scope=scope)
+        given = headers.get("x-request-id", "")
         request_id = given if REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
@@ -83,7 +86,8 @@ class RequestContext:
             await send(message)
 
         try:
-            await self.app(scope, receive, send_with_id)
+            with asked_in(headers.get("accept-language", "")):
+                await self.app(scope, receive, send_with_id)
         except Exception as error:
             if status is not None:
                 raise

@@ -72,6 +72,7 @@ class Order(CreatedAt, Base):
     One without an account is a guest's, who can be written to at ``email``, or of an account that
     was deleted, and then without the person: there is no ``email`` either. ``guest_hash`` is of the
     token in the guest's browser, whose basket it was; it stays when an account claims the order.
+    ``language`` is what the buyer is written to in; None is the shop's.
 
     ``total = subtotal - discount_total + shipping_total``, and ``tax_total`` on top unless
     ``prices_include_tax``. ``gift_card_total`` of it was paid by gift cards; the payment is the
@@ -108,6 +109,7 @@ class Order(CreatedAt, Base):
         text_enum(OrderStatus),
         server_default=OrderStatus.PENDING,
     )
+    language: Mapped[str | None] = mapped_column(Text)
     currency: Mapped[str] = mapped_column(Text)
     total: Mapped[Decimal] = mapped_column(Numeric(12, 2))
     subtotal: Mapped[Decimal] = mapped_column(Numeric(12, 2), Computed(SUBTOTAL, persisted=True))

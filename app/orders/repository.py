@@ -43,7 +43,7 @@ from app.orders.models import (
     PaymentStatus,
     ReportedEvent,
 )
-from app.orders.schemas import Buyer
+from app.orders.schemas import Buyer, NewOrder
 from app.promotions.models import GiftCardPayment
 from app.users.models import User
 
@@ -54,6 +54,7 @@ LONGEST_PAUSE = timedelta(minutes=5)
 LOOK_AGAIN = timedelta(seconds=55)
 """How often a gateway is asked about an order whose reservation still holds: at each run of the
 schedule, which comes every minute."""
+
 
 NEWEST_FIRST = RowOrder(name="orders by id", keys=(Order.id.expression,), is_descending=True)
 
@@ -83,6 +84,44 @@ def _with_everything() -> Select[Order]:
 async def find_order(session: AsyncSession, order_id: int) -> Order | None:
     """Return an order with its lines, discounts, taxes and payment."""
     return await session.scalar(_with_everything().where(Order.id == order_id))
+
+
+async def find_language(
+    session: AsyncSession, *, order_id: int | None = None, line_id: int | None = None
+) -> str | None:
+    """Return the language that an order, or that of a line, was placed in."""
+    statement = select(Order.language)
+    if line_id is not None:
+        statement = statement.join(OrderLine).where(OrderLine.id == line_id)
+    else:
+        statement = statement.where(Order.id == order_id)
+    return await session.scalar(statement)
+
+
+def _confirmed(first: datetime, after: datetime) -> ColumnElement[bool]:
+    return and_(Order.confirmed_at >= first, Order.confirmed_at < after)
+
+
+async def count_confirmed(session: AsyncSession, *, first: datetime, after: datetime) -> int:
+    """Return how many orders were confirmed from a moment to another."""
+    statement = select(func.count()).select_from(Order).where(_confirmed(first, after))
+    return int((await session.scalars(statement)).one())
+
+
+async def list_confirmed(
+    session: AsyncSession, *, first: datetime, after: datetime, limit: int
+) -> list[NewOrder]:
+    """Return the newest orders that were confirmed from a moment to another."""
+    copies = (
+        select(func.sum(OrderLine.quantity)).where(OrderLine.order_id == Order.id).scalar_subquery()
+    )
+    statement = (
+        select(Order.number, copies, Order.total, Order.currency)
+        .where(_confirmed(first, after))
+        .order_by(Order.confirmed_at.desc(), Order.id.desc())
+        .limit(limit)
+    )
+    return [NewOrder(*row) for row in await session.execute(statement)]
 
 
 ID_BY_ACCOUNTS_KEY = select(Order.id).where(

@@ -17,17 +17,18 @@ from app.orders.models import PaymentStatus
 WRITE_ORDER = text("""
     WITH written_order AS (
         INSERT INTO orders (
-            number, user_id, guest_hash, guest_key, email, currency, total, discount_total,
-            shipping_total, shipping_tax, tax_total, prices_include_tax, gift_card_total,
-            shipping_method_id, shipping_method, shipping_kind, shipping_address, billing_address,
-            checkout_id, idempotency_key, request_hash, reserved_until, settle_after
+            number, user_id, guest_hash, guest_key, email, language, currency, total,
+            discount_total, shipping_total, shipping_tax, tax_total, prices_include_tax,
+            gift_card_total, shipping_method_id, shipping_method, shipping_kind, shipping_address,
+            billing_address, checkout_id, idempotency_key, request_hash, reserved_until,
+            settle_after
         )
         VALUES (
-            :number, :user_id, :guest_hash, :guest_key, :email, :currency, :total, :discount_total,
-            :shipping_total, :shipping_tax, :tax_total, :prices_include_tax, :gift_card_total,
-            :shipping_method_id, :shipping_method, :shipping_kind, :shipping_address,
-            :billing_address, :checkout_id, :idempotency_key, :request_hash, :reserved_until,
-            :settle_after
+            :number, :user_id, :guest_hash, :guest_key, :email, :language, :currency, :total,
+            :discount_total, :shipping_total, :shipping_tax, :tax_total, :prices_include_tax,
+            :gift_card_total, :shipping_method_id, :shipping_method, :shipping_kind,
+            :shipping_address, :billing_address, :checkout_id, :idempotency_key, :request_hash,
+            :reserved_until, :settle_after
         )
         ON CONFLICT DO NOTHING
         RETURNING id, created_at

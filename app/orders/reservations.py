@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.config import Settings
+from app.core.translation import readers_language
 from app.integrations.payments.gateway import ChargeRequest
 from app.orders import reservation_repository
 from app.orders.models import (
@@ -148,6 +149,7 @@ def _order_row(
             "guest_hash": buyer.guest_hash if is_guest else None,
             "guest_key": repeatable.key if is_guest else None,
             "email": buyer.email,
+            "language": readers_language(),
             "currency": settings.currency,
             "total": totals.total,
             "discount_total": totals.discount_total,

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, Self
+from typing import Annotated, NamedTuple, Self
 
 from pydantic import ConfigDict, Field
 
@@ -306,6 +306,15 @@ class OrderRead(ReadModel):
             amount_due=order.total - order.gift_card_total,
             currency=order.currency,
         )
+
+
+class NewOrder(NamedTuple):
+    """An order in a line."""
+
+    number: str
+    copies: int
+    total: Decimal
+    currency: str
 
 
 class PaymentCopy(ReadModel):

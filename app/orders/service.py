@@ -1,5 +1,7 @@
 """Reading orders."""
 
+from datetime import datetime
+
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.deps import Principal
@@ -8,7 +10,8 @@ from app.core.rights import Right
 from app.orders import repository
 from app.orders.errors import OrderNotFoundError
 from app.orders.fulfilment_schemas import OrderQuery
-from app.orders.schemas import OrderRead
+from app.orders.schemas import NewOrder, OrderRead
+from app.promotions import gift_cards
 
 
 async def get_order(session: AsyncSession, *, order_id: int, reader: Principal) -> OrderRead:
@@ -59,6 +62,26 @@ async def get_order_of_shop(session: AsyncSession, *, order_id: int) -> OrderRea
     if order is None:
         raise OrderNotFoundError
     return OrderRead.from_order(order)
+
+
+async def get_language_of_order(session: AsyncSession, *, order_id: int) -> str | None:
+    """Return the language that an order's buyer is written to in; None is the shop's."""
+    return await repository.find_language(session, order_id=order_id)
+
+
+async def get_language_of_giver(session: AsyncSession, *, gift_card_id: int) -> str | None:
+    """Return the language of who bought a gift card; None is the shop's, or staff issued it."""
+    line_id = await gift_cards.find_order_line(session, gift_card_id=gift_card_id)
+    return None if line_id is None else await repository.find_language(session, line_id=line_id)
+
+
+async def summarize_orders(
+    session: AsyncSession, *, first: datetime, after: datetime, limit: int
+) -> tuple[int, list[NewOrder]]:
+    """Return how many orders were confirmed from a moment to another, and the newest of them."""
+    count = await repository.count_confirmed(session, first=first, after=after)
+    newest = await repository.list_confirmed(session, first=first, after=after, limit=limit)
+    return count, newest
 
 
 async def list_orders(session: AsyncSession, *, user_id: int, query: ListQuery) -> Slice[OrderRead]:

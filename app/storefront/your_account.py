@@ -15,6 +15,7 @@ from app.core.csrf import CsrfProtected
 from app.core.deps import AppSettings, DbSession, Principal
 from app.core.exceptions import AppError
 from app.core.rights import of_its_owner, open_to_all
+from app.core.translation import own_names
 from app.storefront.account_links import Token, hide_address
 from app.storefront.context import Page, PageContext
 from app.storefront.entering import AtDoor, start_new_session
@@ -58,6 +59,8 @@ async def show_account(
     account = await profiles.get_account(session, user_id=visitor.id, now=now)
     if not form.errors:
         form.typed["full_name"] = account.full_name or ""
+        form.typed["language"] = account.language or ""
+        form.typed["review_invitations"] = "true" if account.review_invitations else ""
     return render(
         request,
         "account.html",
@@ -65,6 +68,7 @@ async def show_account(
         page=page,
         account=account,
         form=form,
+        languages=own_names(),
         notice=DONE.get(done),
     )
 
@@ -86,13 +90,12 @@ async def account_page(
 async def change_profile(
     request: Request, session: DbSession, page: Page, visitor: SignedInVisitor, now: Now
 ) -> Response:
-    """Change the name."""
+    """Change the name and the language."""
     form: Form[ProfileUpdate] = await read_form(request, ProfileUpdate)
     if form.data is None:
         return await show_account(request, session, page, visitor, now, form, status=422)
-    await profiles.change_profile(
-        session, user_id=visitor.id, full_name=form.data.full_name, now=now
-    )
+    whole = ProfileUpdate.model_validate(form.data.model_dump())  # an empty box is sent by no form
+    await profiles.change_profile(session, user_id=visitor.id, profile=whole, now=now)
     return RedirectResponse("/account?done=profile", 303)
 
 

@@ -1,15 +1,16 @@
 """SQL for what readers change about their own accounts, and where they are signed in."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Update, delete, func, select, update
+from sqlalchemy import Update, delete, exists, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.security import Role
 from app.users.models import RefreshToken, TokenFamily, User, UserSession
+from app.users.whence import Whence
 
 
 class SignIn(NamedTuple):
@@ -80,14 +81,18 @@ async def reset_password(
     )
 
 
-async def set_full_name(
-    session: AsyncSession, *, user_id: int, full_name: str | None
+async def change_profile(
+    session: AsyncSession, *, user_id: int, changes: Mapping[str, str | bool | None]
 ) -> User | None:
-    """Give the account another name, or none."""
-    return await _change(
-        session,
-        update(User).where(User.id == user_id).values(full_name=full_name),
-    )
+    """Change some columns of the account."""
+    if not changes:
+        return await find_account(session, user_id=user_id)
+    return await _change(session, update(User).where(User.id == user_id).values(**changes))
+
+
+async def end_review_invitations(session: AsyncSession, *, email: str) -> None:
+    """Take back the consent of the account with an address, if there is one."""
+    await session.execute(update(User).where(User.email == email).values(review_invitations=False))
 
 
 async def delete_user(session: AsyncSession, *, user_id: int) -> None:
@@ -98,6 +103,25 @@ async def delete_user(session: AsyncSession, *, user_id: int) -> None:
 async def list_taken(session: AsyncSession, *, emails: Collection[str]) -> set[str]:
     """Return which of the addresses accounts have."""
     return set(await session.scalars(select(User.email).where(User.email.in_(emails))))
+
+
+async def is_at_home(
+    session: AsyncSession, *, user_id: int, whence: Whence, opened_after: datetime
+) -> bool:
+    """Tell whether the account is signed in from there, or was opened after a moment."""
+    browser = exists().where(
+        UserSession.user_id == user_id,
+        UserSession.program == whence.program,
+        UserSession.network == whence.network,
+    )
+    program = exists().where(
+        TokenFamily.user_id == user_id,
+        TokenFamily.revoked_at.is_(None),
+        TokenFamily.program == whence.program,
+        TokenFamily.network == whence.network,
+    )
+    statement = select(exists().where(User.id == user_id, User.created_at > opened_after))
+    return bool(await session.scalar(select(or_(statement.scalar_subquery(), browser, program))))
 
 
 async def list_sessions(

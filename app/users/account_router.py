@@ -90,10 +90,8 @@ async def read_account(session: DbSession, user: CurrentUser, now: Now) -> Accou
 async def update_account(
     session: DbSession, user: CurrentUser, profile: ProfileUpdate, now: Now
 ) -> AccountRead:
-    """Set the name that others read; ``null`` leaves them "Reader"."""
-    return await profiles.change_profile(
-        session, user_id=user.id, full_name=profile.full_name, now=now
-    )
+    """Set the name that others read, ``null`` leaves them "Reader"; and the language of mails."""
+    return await profiles.change_profile(session, user_id=user.id, profile=profile, now=now)
 
 
 @router.put(

@@ -5,8 +5,11 @@ from enum import StrEnum
 from typing import Annotated
 from uuid import UUID
 
+from pydantic import Field
+
 from app.core.schemas import EmptyAsNone, ReadModel, WriteModel
 from app.core.security import Role
+from app.core.translation import Language
 from app.users.schemas import Email, FullName, NewPassword, Password, RefreshTokenText
 
 
@@ -53,15 +56,24 @@ class AccountRead(ReadModel):
     new_email: str | None
     full_name: str | None
     display_name: str
+    language: str | None
+    review_invitations: bool
     has_password: bool
     role: Role
     created_at: datetime
 
 
 class ProfileUpdate(WriteModel):
-    """What others read of the reader; without a name it is "Reader"."""
+    """What others read of the reader, and the language that mails are in. What is left out stays.
+
+    Without a name others read "Reader"; without a language mails are in the shop's.
+    """
 
     full_name: Annotated[FullName | None, EmptyAsNone] = None
+    language: Annotated[Language | None, EmptyAsNone] = None
+    review_invitations: Annotated[
+        bool, Field(description="Whether a mail may ask, some days after a delivery, for a review.")
+    ] = False
 
 
 class PasswordChange(WriteModel):

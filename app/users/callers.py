@@ -15,6 +15,7 @@ from app.core.deps import AppSettings, DbSession, Principal
 from app.users import devices
 from app.users.limits import Client
 from app.users.schemas import TokenPair
+from app.users.strangers import tell_of_new_device
 from app.users.tokens import start_family
 from app.users.whence import Whence, coarse_network, describe_program
 
@@ -73,6 +74,14 @@ class Program:
 
     async def let_in(self, user: Principal) -> TokenPair:
         """Begin a family of refresh tokens, and let the account know the program again."""
+        await tell_of_new_device(
+            self.session,
+            user=user,
+            client=self.client,
+            whence=self.whence,
+            now=self.now,
+            settings=self.settings,
+        )
         remember_device(self.response, client=self.client, email=user.email, settings=self.settings)
         return await start_family(
             self.session,

@@ -130,7 +130,9 @@ async def confirm_change(
         user_id=user_id,
         purposes=RESET | VERIFY,
     )
-    await links.send_notice(session, notice=links.Notice.EMAIL_CHANGED, recipient=before.email)
+    await links.send_notice(
+        session, notice=links.Notice.EMAIL_CHANGED, recipient=before.email, language=before.language
+    )
     await links.announce_proof(session, user_id=user_id)
     return ChangeState.CHANGED
 

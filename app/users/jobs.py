@@ -63,10 +63,14 @@ async def encrypt_two_step_secrets_anew() -> None:
 
 
 @job(ANSWER)
-async def answer_registration(*, email: str, full_name: str | None) -> None:
+async def answer_registration(
+    *, email: str, full_name: str | None, language: str | None = None
+) -> None:
     """Open an account for an address, unless it has one, and write to whoever reads its mail."""
     async with session_scope() as session:
-        await answer_by_mail(session, email=email, full_name=full_name, now=utc_now())
+        await answer_by_mail(
+            session, email=email, full_name=full_name, language=language, now=utc_now()
+        )
 
 
 @job(FORGOTTEN)

@@ -47,6 +47,7 @@ class Notice(StrEnum):
     RECOVERY_CODE_USED = "recovery_code_used"
     IDENTITY_CONNECTED = "identity_connected"
     IDENTITY_DISCONNECTED = "identity_disconnected"
+    NEW_DEVICE = "new_device"
 
 
 PAUSE = timedelta(minutes=1)
@@ -96,7 +97,12 @@ async def issue_link(
 
 
 async def send_notice(
-    session: AsyncSession, *, notice: Notice, recipient: str, about: str = ""
+    session: AsyncSession,
+    *,
+    notice: Notice,
+    recipient: str,
+    about: str = "",
+    language: str | None = None,
 ) -> None:
     """Let somebody be told what has happened to an account of theirs.
 
@@ -104,7 +110,8 @@ async def send_notice(
         session: the caller's.
         notice: what.
         recipient: the address; it may be one that the account has no more.
-        about: the provider's name, in notices about one.
+        about: the provider's name, in notices about one; the device, in those of a new one.
+        language: the recipient's, where the address may soon be of no account.
     """
     await enqueue(
         session,
@@ -113,6 +120,7 @@ async def send_notice(
         recipient=recipient,
         event_id=str(uuid4()),
         about=about,
+        language=language,
     )
 
 

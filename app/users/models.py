@@ -17,6 +17,9 @@ KNOWN_RIGHTS = ", ".join(f"'{right}'" for right in Right)
 class User(CreatedAt, Base):
     """An account. ``email`` is stored in lower case; the display name is the reader's choice.
 
+    ``language`` is what it is written to in: one of ``core.translation.LANGUAGES``, or the shop's.
+    ``review_invitations`` is the reader's consent to be asked what they think of what they bought.
+
     Exactly the accounts that are staff have rights, and at least one: readers have none, and
     admins need none.
     """
@@ -32,11 +35,13 @@ class User(CreatedAt, Base):
     email: Mapped[str] = mapped_column(Text, unique=True)
     password_hash: Mapped[str | None] = mapped_column(Text)
     full_name: Mapped[str | None] = mapped_column(Text)
+    language: Mapped[str | None] = mapped_column(Text)
     role: Mapped[Role] = mapped_column(
         text_enum(Role),
         server_default=Role.USER,
     )
     rights: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'"))
+    review_invitations: Mapped[bool] = mapped_column(server_default=text("false"))
     is_active: Mapped[bool] = mapped_column(server_default=text("true"))
     email_verified_at: Mapped[datetime | None]
 

@@ -45,6 +45,22 @@ class FoundSession(NamedTuple):
     last_seen_at: datetime
 
 
+class Recipient(NamedTuple):
+    """Where an account's mail goes, and in which language; None is the shop's."""
+
+    email: str
+    language: str | None
+
+
+class StaffMember(NamedTuple):
+    """Somebody who works here. An admin has all rights, and the row none."""
+
+    email: str
+    language: str | None
+    role: Role
+    rights: list[str]
+
+
 class KnownToken(NamedTuple):
     """What became of a refresh token, its family and its account."""
 
@@ -61,11 +77,18 @@ async def insert_user(
     password_hash: str | None,
     full_name: str | None,
     role: Role,
+    language: str | None = None,
 ) -> User | None:
     """Add an account; ``None`` when the address has one."""
     statement = (
         insert(User)
-        .values(email=email, password_hash=password_hash, full_name=full_name, role=role)
+        .values(
+            email=email,
+            password_hash=password_hash,
+            full_name=full_name,
+            role=role,
+            language=language,
+        )
         .on_conflict_do_nothing(index_elements=[User.email])
         .returning(User)
     )
@@ -97,10 +120,38 @@ async def lock_user(session: AsyncSession, *, user_id: int, password_hash: str) 
     return (await session.scalars(statement)).one_or_none()
 
 
-async def list_emails(session: AsyncSession, *, user_ids: Collection[int]) -> Sequence[str]:
-    """Return the addresses of active accounts, in the order of their ids."""
-    statement = select(User.email).where(User.id.in_(user_ids), User.is_active).order_by(User.id)
-    return (await session.scalars(statement)).all()
+async def list_recipients(session: AsyncSession, *, user_ids: Collection[int]) -> list[Recipient]:
+    """Return the addresses and languages of active accounts, in the order of their ids."""
+    statement = (
+        select(User.email, User.language)
+        .where(User.id.in_(user_ids), User.is_active)
+        .order_by(User.id)
+    )
+    return [Recipient(*row) for row in await session.execute(statement)]
+
+
+async def list_staff(session: AsyncSession) -> list[StaffMember]:
+    """Return all whose accounts are staff's or admins' and active."""
+    statement = (
+        select(User.email, User.language, User.role, User.rights)
+        .where(User.role != Role.USER, User.is_active)
+        .order_by(User.id)
+    )
+    return [StaffMember(*row) for row in await session.execute(statement)]
+
+
+async def find_consenting(session: AsyncSession, *, email: str) -> Recipient | None:
+    """Return the active account with an address that wants to be asked for reviews."""
+    statement = select(User.email, User.language).where(
+        User.email == email, User.is_active, User.review_invitations
+    )
+    row = (await session.execute(statement)).one_or_none()
+    return Recipient(*row) if row is not None else None
+
+
+async def find_language(session: AsyncSession, *, email: str) -> str | None:
+    """Return the language of the account with an address, if it has one."""
+    return await session.scalar(select(User.language).where(User.email == email))
 
 
 async def has_role(session: AsyncSession, *, role: Role) -> bool:

@@ -4,7 +4,7 @@ Passwords are hashed with no database connection held, because that takes a whil
 that hash commit what the request did before.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
@@ -20,6 +20,7 @@ from app.core.security import (
     hash_password,
     verify_password,
 )
+from app.core.translation import readers_language
 from app.db.session import transactional
 from app.users import devices, limits, links, repository
 from app.users.errors import (
@@ -31,6 +32,7 @@ from app.users.errors import (
 )
 from app.users.limits import Client, Purpose
 from app.users.models import User
+from app.users.repository import Recipient, StaffMember
 from app.users.schemas import normalize_email
 
 ANONYMOUS_NAME = "Reader"
@@ -105,9 +107,29 @@ async def reset_password(session: AsyncSession, *, email: str, password_hash: st
     return True
 
 
-async def get_emails(session: AsyncSession, *, user_ids: Collection[int]) -> Sequence[str]:
-    """Return where mail for these accounts goes; to those that are closed none does."""
-    return await repository.list_emails(session, user_ids=user_ids)
+async def get_recipients(session: AsyncSession, *, user_ids: Collection[int]) -> list[Recipient]:
+    """Return where mail for these accounts goes, and how; to those that are closed none does."""
+    return await repository.list_recipients(session, user_ids=user_ids)
+
+
+async def get_staff_with(session: AsyncSession, *, rights: Collection[Right]) -> list[StaffMember]:
+    """Return the active staff who have one of the rights, admins among them."""
+    staff = await repository.list_staff(session)
+    return [
+        member
+        for member in staff
+        if member.role is Role.ADMIN or any(right in member.rights for right in rights)
+    ]
+
+
+async def find_consenting(session: AsyncSession, *, email: str) -> Recipient | None:
+    """Return the reader with an address, if they want to be asked for reviews."""
+    return await repository.find_consenting(session, email=email)
+
+
+async def get_language(session: AsyncSession, *, email: str) -> str | None:
+    """Return the language that an address is written to in; None is the shop's."""
+    return await repository.find_language(session, email=email)
 
 
 async def check_credentials(
@@ -203,7 +225,12 @@ async def _create(
     session: AsyncSession, *, email: str, password_hash: str, full_name: str | None, role: Role
 ) -> Principal:
     user = await repository.insert_user(
-        session, email=email, password_hash=password_hash, full_name=full_name, role=role
+        session,
+        email=email,
+        password_hash=password_hash,
+        full_name=full_name,
+        role=role,
+        language=readers_language(),
     )
     if user is None:
         raise EmailConflictError(field="email")

@@ -11,6 +11,7 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.security import Role
+from app.core.translation import readers_language
 from app.jobs.queue import JobKind, enqueue
 from app.users import limits, links, repository
 from app.users.account_models import LinkPurpose
@@ -36,18 +37,28 @@ async def register_by_mail(
     await limits.spend(
         session, purpose=Purpose.REGISTRATION, email=email, address=client.address, now=now
     )
-    await enqueue(session, ANSWER, email=email, full_name=full_name)
+    await enqueue(session, ANSWER, email=email, full_name=full_name, language=readers_language())
 
 
 async def answer_by_mail(
-    session: AsyncSession, *, email: str, full_name: str | None, now: datetime
+    session: AsyncSession,
+    *,
+    email: str,
+    full_name: str | None,
+    language: str | None,
+    now: datetime,
 ) -> None:
     """Open the account and mail the link for its first password, or say that there is one.
 
     An account whose first password is still to be chosen gets the link once more.
     """
     user = await repository.insert_user(
-        session, email=email, password_hash=None, full_name=full_name, role=Role.USER
+        session,
+        email=email,
+        password_hash=None,
+        full_name=full_name,
+        role=Role.USER,
+        language=language,
     ) or await repository.find_user_by_email(session, email=email)
     if user is None or not user.is_active:
         return

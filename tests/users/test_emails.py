@@ -12,6 +12,7 @@ from app.core.security import TokenInvalidError
 from app.jobs.models import OutboxEvent
 from app.users import emails
 from app.users.account_models import AccountLink, EmailChange, LinkPurpose
+from app.users.account_schemas import ProfileUpdate
 from app.users.jobs import prune_sign_ins
 from app.users.limits import Client
 from app.users.links import LIFETIMES, MAIL_LINK, MAIL_NOTICE
@@ -248,6 +249,8 @@ async def test_the_profile_is_what_others_read(
         "new_email": None,
         "full_name": None,
         "display_name": "Reader",
+        "language": None,
+        "review_invitations": False,
         "has_password": True,
         "role": "user",
         "created_at": before["created_at"],
@@ -266,7 +269,7 @@ async def test_an_account_that_is_gone_has_no_profile(db_session: AsyncSession) 
     with pytest.raises(TokenInvalidError):
         await get_account(db_session, user_id=1, now=now)
     with pytest.raises(TokenInvalidError):
-        await change_profile(db_session, user_id=1, full_name="Ada", now=now)
+        await change_profile(db_session, user_id=1, profile=ProfileUpdate(), now=now)
 
 
 async def test_a_link_that_has_expired_proves_nothing(

@@ -231,8 +231,9 @@ async def test_mail_goes_to_active_accounts_only(db_session: AsyncSession) -> No
     closed = await make_account(db_session, email="closed@example.com", is_active=False)
     await make_account(db_session, email="not-asked-for@example.com")
 
-    assert await service.get_emails(db_session, user_ids=[closed.id, first.id]) == [EMAIL]
-    assert await service.get_emails(db_session, user_ids=[]) == []
+    told = await service.get_recipients(db_session, user_ids=[closed.id, first.id])
+    assert told == [(EMAIL, None)]
+    assert await service.get_recipients(db_session, user_ids=[]) == []
 
 
 @given(st.emails() | st.builds("{}@example.com".format, st.text(min_size=1, max_size=60)))

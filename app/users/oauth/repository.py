@@ -121,14 +121,16 @@ async def find_user_id(
     return (await session.scalars(statement)).one_or_none()
 
 
-async def insert_user(session: AsyncSession, *, email: str, now: datetime) -> User | None:
+async def insert_user(
+    session: AsyncSession, *, email: str, language: str | None, now: datetime
+) -> User | None:
     """Add an account without a password whose address is proved; ``None`` if the address has one.
 
     Of several who add it at once the others wait for the first, and then find it.
     """
     statement = (
         insert(User)
-        .values(email=email, email_verified_at=now)
+        .values(email=email, language=language, email_verified_at=now)
         .on_conflict_do_nothing(index_elements=[User.email])
         .returning(User)
     )

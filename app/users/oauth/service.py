@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.deps import Principal
 from app.core.security import hash_token
+from app.core.translation import readers_language
 from app.integrations.oauth.google import GoogleProvider
 from app.integrations.oauth.provider import (
     Identity,
@@ -182,7 +183,9 @@ async def _adopt(session: AsyncSession, identity: Identity, now: datetime) -> Us
         raise OAuthNoEmailError
     if not identity.email_is_verified:
         raise OAuthEmailUnverifiedError
-    added = await repository.insert_user(session, email=address, now=now)
+    added = await repository.insert_user(
+        session, email=address, language=readers_language(), now=now
+    )
     user = added or await repository.lock_user_by_email(session, email=address)
     if user is None or user.email_verified_at is None:
         raise OAuthAccountUnprovedError

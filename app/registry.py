@@ -41,7 +41,16 @@ from app.notifications.handlers import (
     ship_order_by_mail,
     tell_that_book_is_back,
 )
-from app.notifications.jobs import prune_sent_words, send_mail, write_link_mail, write_notice
+from app.notifications.jobs import (
+    invite_to_review,
+    prune_sent_words,
+    send_mail,
+    write_daily_digests,
+    write_link_mail,
+    write_notice,
+)
+from app.notifications.router import admin_router as admin_mails_router
+from app.notifications.router import router as mails_router
 from app.orders import checkout_models, fulfilment_models
 from app.orders import models as order_models
 from app.orders.admin_router import router as admin_orders_router
@@ -154,6 +163,8 @@ API_ROUTERS = (
     admin_promotions_router,
     admin_users_router,
     audit_router,
+    mails_router,
+    admin_mails_router,
     admin_shipping_router,
     admin_tax_router,
 )
@@ -178,6 +189,8 @@ JOBS: tuple[Job, ...] = (
     send_mail,
     write_link_mail,
     write_notice,
+    invite_to_review,
+    write_daily_digests,
     send_reset_link_if_known,
     answer_registration,
     settle_overdue_orders,

@@ -41,8 +41,8 @@ def draw_cover(*, title: str, author: str) -> str:
 
     The picture depends on title and author alone, so that a book looks the same everywhere.
     """
-    seed = hashlib.sha256(f"{title}\n{author}".encode("utf-8", "replace")).digest()
-    palette = PALETTES[seed[0] % len(PALETTES)]
+    seed = _seed(title, author)
+    palette = palette_of(title, author)
     ornament = ORNAMENTS[seed[1] % len(ORNAMENTS)](palette, seed)
     label = escape(f"{title}, {author}", quote=True)
     return (
@@ -54,6 +54,15 @@ def draw_cover(*, title: str, author: str) -> str:
         f"{_lettering(title, author, palette)}"
         "</svg>"
     )
+
+
+def palette_of(title: str, author: str) -> Palette:
+    """Return the colours that the cover of this book is drawn in."""
+    return PALETTES[_seed(title, author)[0] % len(PALETTES)]
+
+
+def _seed(title: str, author: str) -> bytes:
+    return hashlib.sha256(f"{title}\n{author}".encode("utf-8", "replace")).digest()
 
 
 def _lettering(title: str, author: str, palette: Palette) -> str:

@@ -9,6 +9,8 @@ from app.books.stock_schemas import (
     Correction,
     Delivery,
     LowLevel,
+    LowStock,
+    LowStocks,
     MovementRead,
     StockQuery,
     StockRead,
@@ -37,6 +39,12 @@ async def list_stock(session: AsyncSession, *, query: StockQuery) -> Slice[Stock
     window = query.window(repository.STOCK_BY_BOOK.name)
     found = await repository.list_stock(session, only_low=query.low, window=window)
     return found.map(StockRead.model_validate)
+
+
+async def find_lowest(session: AsyncSession, *, limit: int) -> LowStocks:
+    """Return how many books are to be ordered anew, and those with the fewest copies left."""
+    count, rows = await repository.list_lowest(session, limit=limit)
+    return LowStocks(count=count, lowest=[LowStock.model_validate(row) for row in rows])
 
 
 async def list_movements(

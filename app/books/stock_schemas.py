@@ -41,6 +41,21 @@ class StockRead(ReadModel):
     ]
 
 
+class LowStock(ReadModel):
+    """A book that is to be ordered anew."""
+
+    title: str
+    isbn: str | None
+    on_hand: int
+
+
+class LowStocks(ReadModel):
+    """How many books are to be ordered anew, and those with the fewest copies left."""
+
+    count: int
+    lowest: list[LowStock]
+
+
 class MovementRead(ReadModel):
     """So many copies that came, went or changed their place."""
 

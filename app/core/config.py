@@ -148,6 +148,8 @@ class Settings(BaseSettings):
     smtp_starttls: bool = True
     smtp_timeout_seconds: Annotated[float, Field(gt=0)] = 10.0
     mail_from: str = "Bookstore <shop@example.com>"
+    mail_logo: FilePath | None = None
+    """The sign at the head of mails, a PNG or JPEG file; a book where there is none."""
     mail_directory: Path = LOCAL_DIRECTORY / "mail"
 
     log_level: str = "INFO"

@@ -10,6 +10,8 @@ from app.core.clock import utc_now
 from app.core.config import get_settings
 from app.db.session import session_scope
 from app.jobs.outbox import handles
+from app.jobs.queue import enqueue
+from app.notifications.invitations import INVITE, READING_TIME
 from app.notifications.mailer import TOKEN_PLACE
 from app.notifications.service import GIFT_CARD, write_mail
 from app.orders.events import (
@@ -17,17 +19,18 @@ from app.orders.events import (
     OrderCalledOff,
     OrderCancelled,
     OrderConfirmed,
+    OrderDelivered,
     OrderReadyToCollect,
     OrderShipped,
     RefundPaid,
 )
 from app.orders.fulfilment.progress import describe, find_refund, find_shipment
 from app.orders.guests import order_link
-from app.orders.service import get_order_of_shop
+from app.orders.service import get_language_of_giver, get_language_of_order, get_order_of_shop
 from app.prebooks.service import notify_waiting
 from app.promotions.events import GiftCardIssued
 from app.promotions.gift_cards import find_present
-from app.users.service import get_emails
+from app.users.service import get_recipients
 
 
 @handles(OrderConfirmed)
@@ -62,6 +65,7 @@ async def mail_gift_card(event: GiftCardIssued, *, event_id: UUID) -> None:
             template=GIFT_CARD,
             values={"card": present, "code": TOKEN_PLACE},
             settings=get_settings(),
+            language=await get_language_of_giver(session, gift_card_id=event.gift_card_id),
             link_id=present.key,
         )
 
@@ -86,6 +90,20 @@ async def ready_to_collect_by_mail(event: OrderReadyToCollect, *, event_id: UUID
     await _write_to_buyer("order_ready_to_collect", order_id=event.order_id, event_id=event_id)
 
 
+@handles(OrderDelivered)
+async def invite_to_review_later(event: OrderDelivered, *, event_id: UUID) -> None:
+    """Let the buyer be asked for a review when there was time to read."""
+    async with session_scope() as session:
+        await enqueue(
+            session,
+            INVITE,
+            run_at=utc_now() + READING_TIME,
+            unique=f"{INVITE.name}:{event_id}",
+            order_id=event.order_id,
+            event_id=str(event_id),
+        )
+
+
 @handles(RefundPaid)
 async def refund_by_mail(event: RefundPaid, *, event_id: UUID) -> None:
     """Tell the buyer how much money is on its way back."""
@@ -103,14 +121,15 @@ async def tell_that_book_is_back(event: BookRestocked, *, event_id: UUID) -> Non
         except BookNotFoundError:
             return
         user_ids = await notify_waiting(session, book_id=event.book_id, now=utc_now())
-        for email in await get_emails(session, user_ids=user_ids):
+        for reader in await get_recipients(session, user_ids=user_ids):
             await write_mail(
                 session,
                 event_id=event_id,
-                recipient=email,
+                recipient=reader.email,
                 template="book_restocked",
                 values={"book": book},
                 settings=get_settings(),
+                language=reader.language,
             )
 
 
@@ -133,9 +152,15 @@ async def _write_to_buyer(
         }
         if shipment_id is not None or refund_id is not None:
             fulfilment = await describe(session, order=order)
-            values["titles"] = {line.line_id: line.title for line in fulfilment.lines}
             if shipment_id is not None:
-                values["shipment"] = find_shipment(fulfilment, shipment_id)
+                shipment = find_shipment(fulfilment, shipment_id)
+                sent = {line.order_line_id: line.quantity for line in shipment.lines}
+                values["shipment"] = shipment
+                values["lines"] = [
+                    item.model_copy(update={"quantity": sent[item.id]})
+                    for item in order.items
+                    if item.id in sent
+                ]
             if refund_id is not None:
                 values["refund"] = find_refund(fulfilment, refund_id)
         await write_mail(
@@ -145,4 +170,5 @@ async def _write_to_buyer(
             template=template,
             values=values,
             settings=settings,
+            language=await get_language_of_order(session, order_id=order_id),
         )

@@ -8,9 +8,13 @@ from app.core.clock import utc_now
 from app.core.config import get_settings
 from app.db.session import session_scope
 from app.integrations.mail import mail_sender
+from app.integrations.storage import media_storage
 from app.jobs.batches import in_batches
 from app.jobs.queue import job, periodic
+from app.notifications.digest import write_digests
+from app.notifications.invitations import INVITATION, INVITE, invite, one_click_link
 from app.notifications.mailer import TOKEN_PLACE, compose
+from app.notifications.pictures import find_pictures
 from app.notifications.service import (
     SEND_MAIL,
     find_secret,
@@ -21,6 +25,7 @@ from app.notifications.service import (
     write_mail,
 )
 from app.users.links import MAIL_LINK, MAIL_NOTICE, find_open_link, link_address
+from app.users.service import get_language, get_recipients
 
 
 @job(SEND_MAIL, max_attempts=40)
@@ -36,7 +41,14 @@ async def send_mail(*, mail_id: int) -> None:
         if mail is None:
             return
         secret = await find_secret(session, mail=mail, settings=settings)
-    await mail_sender(settings).send(compose(mail, settings=settings, secret=secret))
+    pictures = await find_pictures(
+        mail.body_html, storage=media_storage(settings), settings=settings
+    )
+    stopped_by = one_click_link(mail.recipient, settings) if mail.template == INVITATION else None
+    message = compose(
+        mail, settings=settings, secret=secret, pictures=pictures, stopped_by=stopped_by
+    )
+    await mail_sender(settings).send(message)
     async with session_scope() as session:
         await mark_sent(session, mail_id=mail_id, now=utc_now())
 
@@ -49,6 +61,7 @@ async def write_link_mail(*, link_id: str) -> None:
         link = await find_open_link(session, link_id=UUID(link_id), now=now)
         if link is None:
             return
+        readers = await get_recipients(session, user_ids={link.user_id})
         await write_mail(
             session,
             event_id=link.id,
@@ -56,12 +69,15 @@ async def write_link_mail(*, link_id: str) -> None:
             template=link.purpose.value,
             values={"address": link_address(link.purpose, TOKEN_PLACE, get_settings())},
             settings=get_settings(),
+            language=readers[0].language if readers else None,
             link_id=link.id,
         )
 
 
 @job(MAIL_NOTICE)
-async def write_notice(*, notice: str, recipient: str, event_id: str, about: str = "") -> None:
+async def write_notice(
+    *, notice: str, recipient: str, event_id: str, about: str = "", language: str | None = None
+) -> None:
     """Write a mail that says what has happened to the recipient's account."""
     async with session_scope() as session:
         await write_mail(
@@ -71,7 +87,22 @@ async def write_notice(*, notice: str, recipient: str, event_id: str, about: str
             template=notice,
             values={"about": about},
             settings=get_settings(),
+            language=await get_language(session, email=recipient) or language,
         )
+
+
+@job(INVITE)
+async def invite_to_review(*, order_id: int, event_id: str) -> None:
+    """Ask a buyer for a review, if they want to be asked."""
+    async with session_scope() as session:
+        await invite(session, order_id=order_id, event_id=UUID(event_id), settings=get_settings())
+
+
+@periodic("notifications.digest", cron="7 * * * *")
+async def write_daily_digests() -> None:
+    """Tell staff of yesterday: in the morning, or as soon after it as there is a worker."""
+    async with session_scope() as session:
+        await write_digests(session, now=utc_now(), settings=get_settings())
 
 
 @periodic("notifications.prune", cron="27 3 * * *")

@@ -5,13 +5,14 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import ColumnElement, delete, exists, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.keyset import Order, read_objects
 from app.core.pagination import Slice, Window
 from app.notifications.models import Mail
+from app.notifications.schemas import MailFilter, MailState
 
 NEWEST_FIRST = Order(name="mails by id", keys=(Mail.id.expression,), is_descending=True)
 
@@ -58,6 +59,11 @@ async def insert_mail(
 async def find_unsent(session: AsyncSession, mail_id: int) -> Mail | None:
     """Return a message that has not been handed over yet."""
     return await session.scalar(select(Mail).where(Mail.id == mail_id, Mail.sent_at.is_(None)))
+
+
+async def has_mail_about(session: AsyncSession, *, event_id: UUID) -> bool:
+    """Tell whether anybody has a message about an event."""
+    return bool(await session.scalar(select(exists().where(Mail.event_id == event_id))))
 
 
 async def mark_sent(session: AsyncSession, *, mail_id: int, now: datetime) -> None:
@@ -111,6 +117,36 @@ async def list_of_recipient(
     """Return the messages to an address, the newest first."""
     statement = select(Mail).where(Mail.recipient == recipient)
     return await read_objects(session, statement, order=NEWEST_FIRST, window=window)
+
+
+async def list_mails(session: AsyncSession, *, wanted: MailFilter, window: Window) -> Slice[Mail]:
+    """Return messages, the newest first."""
+    conditions: list[ColumnElement[bool]] = []
+    if wanted.recipient is not None:
+        conditions.append(Mail.recipient == wanted.recipient)
+    if wanted.template is not None:
+        conditions.append(Mail.template == wanted.template)
+    if wanted.state is not None:
+        is_sent = wanted.state is MailState.SENT
+        conditions.append(Mail.sent_at.is_not(None) if is_sent else Mail.sent_at.is_(None))
+    statement = select(Mail).where(*conditions)
+    return await read_objects(session, statement, order=NEWEST_FIRST, window=window)
+
+
+async def find_mail(session: AsyncSession, *, mail_id: int) -> Mail | None:
+    """Return a message."""
+    return await session.get(Mail, mail_id)
+
+
+async def open_again(session: AsyncSession, *, mail_id: int) -> bool:
+    """Let a message that still has its words wait to be sent; tell whether it does."""
+    statement = (
+        update(Mail)
+        .where(Mail.id == mail_id, Mail.body_text != "")
+        .values(sent_at=None)
+        .returning(Mail.id)
+    )
+    return await session.scalar(statement) is not None
 
 
 async def list_repeated_ids(session: AsyncSession, *, limit: int) -> list[tuple[str, int]]:

@@ -48,14 +48,16 @@ async def write_mail(
     template: str,
     values: Mapping[str, Any],
     settings: Settings,
+    language: str | None = None,
     link_id: UUID | None = None,
 ) -> None:
     """Write a message about an event and queue its sending, once per event and recipient.
 
     With ``link_id``, ``mailer.TOKEN_PLACE`` in its words is where that link's token belongs, or
     the code of the gift card with that key.
+    ``language`` is the recipient's; None is the shop's.
     """
-    rendered = render_mail(template, settings=settings, values=values)
+    rendered = render_mail(template, settings=settings, values=values, language=language)
     mail_id = await repository.insert_mail(
         session,
         event_id=event_id,

@@ -15,6 +15,9 @@ from app.core.csrf import CsrfProtected
 from app.core.deps import AppSettings, DbSession
 from app.core.exceptions import AppError
 from app.core.rights import of_its_owner, open_to_all
+from app.notifications import invitations
+from app.notifications.errors import StopLinkInvalidError
+from app.notifications.schemas import StopLinkUse
 from app.storefront.context import Page, PageContext
 from app.storefront.forms import Form, ask_to_wait, read_form, undone_if_refused
 from app.storefront.templating import render
@@ -30,6 +33,8 @@ router = APIRouter(dependencies=[CsrfProtected])
 
 Token = Annotated[str, Query(max_length=MAX_TOKEN_CHARACTERS)]
 
+StopToken = Annotated[str, Query(max_length=600)]
+
 VERIFY = {
     "title": "Confirm your address",
     "action": "/verify-email",
@@ -41,6 +46,12 @@ CONFIRM = {
     "action": "/confirm-email",
     "text": "Your account gets its new address as soon as the old and the new one are confirmed.",
     "button": "Confirm the change",
+}
+STOP = {
+    "title": "No more invitations to review",
+    "action": "/mail/stop",
+    "text": "We then do not ask any more what you think of what you bought.",
+    "button": "Do not ask me again",
 }
 
 
@@ -186,13 +197,53 @@ async def confirm_email(
 def show_link(
     request: Request,
     page: PageContext,
-    form: Form[LinkUse],
+    form: Form[LinkUse] | Form[StopLinkUse],
     *,
     words: dict[str, str],
     token: str,
     status: int = 200,
+    is_open: bool = False,
 ) -> Response:
-    """Draw the page of a link that is for whoever is signed in to its account."""
+    """Draw the page of a link that is for whoever is signed in to its account, or for everybody."""
     return render(
-        request, "confirm_link.html", status=status, page=page, form=form, token=token, **words
+        request,
+        "confirm_link.html",
+        status=status,
+        page=page,
+        form=form,
+        token=token,
+        is_open=is_open,
+        **words,
+    )
+
+
+@router.get("/mail/stop")
+@open_to_all
+async def stop_mails_page(
+    request: Request, page: Page, settings: AppSettings, token: StopToken = ""
+) -> Response:
+    """The button that ends invitations to review."""
+    if invitations.address_of(token, settings) is None:
+        raise StopLinkInvalidError
+    shown = show_link(request, page, Form(), words=STOP, token=token, is_open=True)
+    return hide_address(shown)
+
+
+@router.post("/mail/stop")
+@open_to_all
+async def stop_mails(
+    request: Request, session: DbSession, page: Page, settings: AppSettings
+) -> Response:
+    """End invitations to review."""
+    form: Form[StopLinkUse] = await read_form(request, StopLinkUse)
+    await invitations.stop(
+        session, token=form.data.token if form.data is not None else "", settings=settings
+    )
+    return render(
+        request,
+        "account_done.html",
+        page=page,
+        title="We do not ask again",
+        text="You get no more invitations to review from us. You can have them again in your "
+        "account.",
     )

@@ -20,6 +20,7 @@ from app.users import sessions
 from app.users.callers import FromWhere, RequestClient, remember_device
 from app.users.deps import SESSION
 from app.users.limits import Client
+from app.users.strangers import tell_of_new_device
 from app.users.two_step import pending
 from app.users.two_step.service import is_on
 from app.users.whence import Whence
@@ -78,6 +79,14 @@ async def enter_or_ask(door: Door, principal: Principal, target: str) -> Respons
 async def enter(door: Door, principal: Principal, target: str) -> Response:
     """Sign the browser in under a new session id, and take the guest's basket along."""
     response = RedirectResponse(target, 303)
+    await tell_of_new_device(
+        door.session,
+        user=principal,
+        client=door.client,
+        whence=door.whence,
+        now=door.now,
+        settings=door.settings,
+    )
     await start_new_session(door, response, user_id=principal.id)
     remember_device(response, client=door.client, email=principal.email, settings=door.settings)
     if door.page.cart_token:

@@ -8,6 +8,7 @@ from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from httpx import ASGITransport, AsyncClient, Response
 from PIL import Image
@@ -43,6 +44,8 @@ from app.integrations.payments.demo import SIGNATURE_HEADER, Message, message_se
 from app.integrations.payments.signatures import sign
 from app.integrations.storage import FolderStorage
 from app.main import app
+from app.notifications.invitations import stop_link
+from app.notifications.models import Mail
 from app.orders.checkout_models import Checkout
 from app.orders.fulfilment_models import Reason, Refund, RefundState
 from app.orders.guests import order_token
@@ -427,7 +430,7 @@ async def _things(session: AsyncSession, visitors: Mapping[str, Visitor]) -> dic
     gift_card = await gift_cards.issue(
         session, amount=Decimal(25), currency="USD", actor="admin@example.com"
     )
-    return {
+    return await _messages(session, reader) | {
         "coupon_id": coupon.id,
         "offer_id": offer.id,
         "gift_card_id": gift_card.id,
@@ -469,6 +472,24 @@ async def _things(session: AsyncSession, visitors: Mapping[str, Visitor]) -> dic
         "series": [one.id for one in series],
         "refresh_token": tokens.refresh_token,
     }
+
+
+async def _messages(session: AsyncSession, reader: User) -> dict[str, Any]:
+    """Write a message to the reader; return what paths call it, and the link that ends others."""
+    mail = Mail(
+        event_id=uuid4(),
+        recipient=reader.email,
+        template="order_shipped",
+        message_id="<first@example.com>",
+        subject="On its way",
+        body_text="On its way.",
+        body_html="<p>On its way.</p>",
+        sent_at=datetime.now(UTC),
+    )
+    session.add(mail)
+    await session.flush()  # its id is asked for
+    stop_token = stop_link(reader.email, get_settings()).rpartition("=")[2]
+    return {"mail_id": mail.id, "template": mail.template, "stop_token": stop_token}
 
 
 def _examples(ids: Mapping[str, Any], refresh_token: str) -> dict[str, Example]:
@@ -592,11 +613,17 @@ def _examples(ids: Mapping[str, Any], refresh_token: str) -> dict[str, Example]:
         f"POST {admin}/gift-cards": Example(json={"amount": "25.00"}),
         f"PUT {admin}/gift-cards/{{gift_card_id}}": Example(json={"note": "For the fair."}),
         f"POST {admin}/gift-cards/{{gift_card_id}}/end": Example(),
+        # mails
+        f"POST {api}/mail/stop": Example(status=204, query=f"?token={ids['stop_token']}"),
+        "GET /mail/stop": Example(query=f"?token={ids['stop_token']}"),
+        f"POST {admin}/mails/{{mail_id}}/resend": Example(status=202),
+        f"GET {admin}/mails/templates/{{template}}": Example(),
         # pages
         "GET /books/{book_id}": Example(status=301),
         "GET /isbn/{isbn}": Example(status=301),
         "GET /media/covers/{digest}/{name}": Example(status=404),  # there is none; all are told so
         "GET /static": Example(ids={}, query="/shop.css"),
+        "POST /mail/stop": Example(form={"token": ids["stop_token"]}),
         "GET /health/ready": Example(status=503),  # create_all leaves no revision
         "GET /sign-in": Example(signed_in_status=303),
         "GET /sign-up": Example(signed_in_status=303),

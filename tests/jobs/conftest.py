@@ -32,13 +32,13 @@ async def start_worker(
     """Starts worker processes; those that still run after the test are killed."""
     workers: list[WorkerProcess] = []
 
-    async def start() -> WorkerProcess:
+    async def start(module: str = "tests.jobs.sample_worker", **settings: str) -> WorkerProcess:
         log = tmp_path / f"worker{len(workers)}.log"
         with log.open("wb") as output:
             process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "tests.jobs.sample_worker"),
+                *(sys.executable, "-m", module),
                 cwd=PROJECT,
-                env=os.environ | {"DATABASE_URL": live_database},
+                env=os.environ | {"DATABASE_URL": live_database} | settings,
                 stdout=output,
                 stderr=output,
             )

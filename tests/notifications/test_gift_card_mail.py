@@ -49,7 +49,7 @@ async def test_the_code_is_in_the_message_alone(
     assert html is not None
     for body in (plain, html):
         assert card.code in body.get_content()
-        assert "2026-12-01" in body.get_content()
+        assert "December 1, 2026" in body.get_content()
     assert message in plain.get_content()
     assert "Read &lt;something&gt; good." in html.get_content()
 

@@ -5,7 +5,6 @@ from decimal import Decimal
 from email import message_from_bytes
 from email.policy import default
 from pathlib import Path
-from types import SimpleNamespace
 from uuid import uuid4
 
 import pytest
@@ -21,6 +20,7 @@ from app.core.security import Role
 from app.integrations.mail import FolderMailSender, SmtpMailSender, mail_sender
 from app.jobs.models import OutboxEvent
 from app.jobs.outbox import outbox_jobs, publish
+from app.notifications.examples import example_values
 from app.notifications.handlers import (
     cancel_order_by_mail,
     confirm_order_by_mail,
@@ -98,7 +98,7 @@ async def test_an_order_is_confirmed_by_one_mail(committed: AsyncSession) -> Non
     assert "2 x Emma, Jane Austen: $19.98" in mail.body_text
     assert "Ada <Lovelace>" in mail.body_text
     assert "\nUnited Kingdom\n" in mail.body_text
-    assert "United Kingdom." in mail.body_html
+    assert "\nUnited Kingdom</p>" in mail.body_html
     assert "Ada &lt;Lovelace&gt;" in mail.body_html
     jobs = await committed.execute(
         text("SELECT args FROM procrastinate_jobs WHERE task_name = 'notifications.send_mail'")
@@ -171,14 +171,12 @@ async def test_words_are_forgotten_some_time_after_they_were_sent(committed: Asy
 
 def test_templates_are_compiled_once() -> None:
     compiled = environment("de_DE").get_template("book_restocked/subject.txt")
-    book = SimpleNamespace(
-        url="/books/1/emma", title="Emma", author="Jane Austen", price=Decimal(9)
-    )
-    book.currency = "EUR"
     rendered = render_mail(
-        "book_restocked", settings=Settings(locale="de_DE"), values={"book": book}
+        "book_restocked",
+        settings=Settings(locale="de_DE"),
+        values=example_values("book_restocked"),
     )
-    assert "9,00\xa0€" in rendered.text
+    assert "11,00\xa0€" in rendered.text
     assert environment("de_DE").get_template("book_restocked/subject.txt") is compiled
     money = environment("de_DE").filters["money"]
     assert money(Decimal("1234.5"), "EUR") == "1.234,50\xa0€"

@@ -215,6 +215,26 @@ async def list_stock(session: AsyncSession, *, only_low: bool, window: Window) -
     return await read_slice(session, statement, order=STOCK_BY_BOOK, window=window)
 
 
+async def list_lowest(session: AsyncSession, *, limit: int) -> tuple[int, Sequence[AnyRow]]:
+    """Return how many books are to be ordered anew, and those with the fewest copies left."""
+    books = func.count().over().label("books")
+    statement = (
+        select(Work.title, Book.isbn, Stock.on_hand, books)
+        .select_from(Stock)
+        .join(Book)
+        .join(Work)
+        .where(
+            Book.deleted_at.is_(None),
+            Stock.low_level.is_not(None),
+            Stock.on_hand <= Stock.low_level,
+        )
+        .order_by(Stock.on_hand, Stock.book_id)
+        .limit(limit)
+    )
+    rows = (await session.execute(statement)).all()
+    return (rows[0].books if rows else 0), rows
+
+
 async def list_movements(session: AsyncSession, *, book_id: int, window: Window) -> Slice[AnyRow]:
     """Return the movements of a book, the newest first."""
     columns = (

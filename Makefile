@@ -78,6 +78,7 @@ soak: install ## Run races, guesses, gateways' messages, killed workers, imports
 	@TAX_CARTS=200000 $(RUN)pytest -q tests/tax/test_working_out.py
 	@IMPORT_KILLS=10 $(RUN)pytest -q tests/books/imports/test_journey.py -k killed
 	@REFRESH_ROUNDS=100 GUESSES=2000 $(RUN)pytest -q tests/users/test_over_sockets.py
+	@RESTOCK_ROUNDS=2000 $(RUN)pytest -q tests/prebooks/test_restock_race.py
 	@MAILS=10000 $(RUN)pytest -q tests/jobs/test_killed_mail_worker.py
 	@$(RUN)python -m bench equal-times --timings 1000
 	@for round in 1 2 3 4 5 6 7 8 9 10; do $(RUN)pytest -q tests/jobs/test_worker_processes.py || exit 1; done

@@ -44,6 +44,14 @@ async def reserve(session: AsyncSession, *, quantities: Mapping[int, int], order
         )
 
 
+async def hold_shelf(session: AsyncSession, *, book_id: int) -> int:
+    """Return how many copies can be bought, and let that stay so until the transaction ends.
+
+    Whoever adds or takes copies meanwhile waits; many may hold one shelf at a time.
+    """
+    return await repository.lock_copies(session, book_id=book_id)
+
+
 async def release(session: AsyncSession, *, quantities: Mapping[int, int], order_id: int) -> None:
     """Put an order's reserved copies, by book, back on the shelf.
 

@@ -114,11 +114,16 @@ async def refund_by_mail(event: RefundPaid, *, event_id: UUID) -> None:
 
 @handles(BookRestocked)
 async def tell_that_book_is_back(event: BookRestocked, *, event_id: UUID) -> None:
-    """Tell everybody who waits for the book, once; they wait on if it was withdrawn meanwhile."""
+    """Tell everybody who waits for the book, once.
+
+    They wait on if it was withdrawn meanwhile, or all copies are gone again.
+    """
     async with session_scope() as session:
         try:
             book = await get_book(session, book_id=event.book_id)
         except BookNotFoundError:
+            return
+        if book.stock_quantity == 0:
             return
         user_ids = await notify_waiting(session, book_id=event.book_id, now=utc_now())
         for reader in await get_recipients(session, user_ids=user_ids):

@@ -55,10 +55,19 @@ async def prebook_exists(session: AsyncSession, *, user_id: int, prebook_id: int
 
 
 async def mark_notified(session: AsyncSession, *, book_id: int, now: datetime) -> Sequence[Prebook]:
-    """Turn everybody who waits for the book into somebody who was told, and return them."""
+    """Turn everybody who waits for the book into somebody who was told, and return them.
+
+    Rows are taken in the order of their ids: of two that tell of one book at once, one waits.
+    """
+    waiting = (
+        select(Prebook.id)
+        .where(Prebook.book_id == book_id, Prebook.status == PrebookStatus.WAITING)
+        .order_by(Prebook.id)
+        .with_for_update()
+    )
     statement = (
         update(Prebook)
-        .where(Prebook.book_id == book_id, Prebook.status == PrebookStatus.WAITING)
+        .where(Prebook.id.in_(waiting))
         .values(status=PrebookStatus.NOTIFIED, notified_at=now)
         .returning(Prebook)
     )

@@ -6,6 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.books.errors import BookNotFoundError
 from app.books.service import get_offers, get_titles
+from app.books.stock import hold_shelf
 from app.core.pagination import ListQuery, Slice
 from app.prebooks import repository
 from app.prebooks.errors import (
@@ -43,7 +44,8 @@ async def add_prebook(session: AsyncSession, *, user_id: int, book_id: int) -> P
     offer = (await get_offers(session, book_ids={book_id})).get(book_id)
     if offer is None:
         raise BookNotFoundError(field="book_id")
-    if offer.on_hand > 0:
+    # Held until this is committed: copies that come meanwhile come after it, and find it waiting.
+    if await hold_shelf(session, book_id=book_id) > 0:
         raise BookInStockError(field="book_id")
     prebook = await repository.insert_prebook(session, user_id=user_id, book_id=book_id)
     if prebook is None:

@@ -132,6 +132,17 @@ async def test_who_waits_for_a_withdrawn_book_waits_on(committed: AsyncSession) 
     assert (await committed.scalars(select(Prebook.status))).all() == [PrebookStatus.WAITING]
 
 
+async def test_who_waits_for_what_is_gone_again_waits_on(committed: AsyncSession) -> None:
+    book = await make_book(committed, copies=0)
+    committed.add(Prebook(user_id=(await make_user(committed)).id, book_id=book.id))
+    event = BookRestocked(book_id=book.id)
+    event_id = await publish(committed, event)
+    await committed.commit()
+    await tell_that_book_is_back.function(event, event_id=event_id)
+    assert (await committed.scalars(select(Mail))).all() == []
+    assert (await committed.scalars(select(Prebook.status))).all() == [PrebookStatus.WAITING]
+
+
 async def test_an_old_event_is_pruned_and_its_mail_stays(committed: AsyncSession) -> None:
     mail = await write_one(committed)
     await committed.execute(
@@ -184,7 +195,7 @@ def test_templates_are_compiled_once() -> None:
 
 
 async def test_everybody_who_waits_is_told_once(committed: AsyncSession) -> None:
-    book = await make_book(committed, title="Emma", copies=0)
+    book = await make_book(committed, title="Emma", copies=1)
     waiting = [await make_user(committed) for _ in range(2)]
     gone = await make_user(committed, is_active=False)
     for user in (*waiting, gone):

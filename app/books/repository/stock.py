@@ -215,6 +215,12 @@ async def list_stock(session: AsyncSession, *, only_low: bool, window: Window) -
     return await read_slice(session, statement, order=STOCK_BY_BOOK, window=window)
 
 
+async def lock_copies(session: AsyncSession, *, book_id: int) -> int:
+    """Return the copies on hand of a book, which nobody changes until the transaction ends."""
+    statement = select(Stock.on_hand).where(Stock.book_id == book_id).with_for_update(read=True)
+    return await session.scalar(statement) or 0
+
+
 async def list_lowest(session: AsyncSession, *, limit: int) -> tuple[int, Sequence[AnyRow]]:
     """Return how many books are to be ordered anew, and those with the fewest copies left."""
     books = func.count().over().label("books")

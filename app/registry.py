@@ -45,6 +45,7 @@ from app.notifications.jobs import (
     invite_to_review,
     prune_sent_words,
     send_mail,
+    tell_of_price_drops,
     write_daily_digests,
     write_link_mail,
     write_notice,
@@ -86,6 +87,7 @@ from app.storefront.demo_bank import router as demo_bank_pages
 from app.storefront.oauth import router as oauth_pages
 from app.storefront.orders import router as order_pages
 from app.storefront.two_step import router as two_step_pages
+from app.storefront.wishlist import router as wishlist_pages
 from app.storefront.your_account import router as account_pages
 from app.tax import models as tax_models
 from app.tax.router import admin_router as admin_tax_router
@@ -181,6 +183,7 @@ PAGE_ROUTERS = (
     checkout_pages,
     order_pages,
     demo_bank_pages,
+    wishlist_pages,
     media_router,
 )
 
@@ -191,6 +194,7 @@ JOBS: tuple[Job, ...] = (
     write_notice,
     invite_to_review,
     write_daily_digests,
+    tell_of_price_drops,
     send_reset_link_if_known,
     answer_registration,
     settle_overdue_orders,

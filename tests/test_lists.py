@@ -18,6 +18,7 @@ from app.orders.guests import order_token
 from app.registry import PAGE_ROUTERS
 from app.users.deps import SESSION
 from app.users.sessions import start_session
+from app.wishlist import sharing
 from tests.factories import bearer, make_book, make_user
 
 MAX_SIZE = 100
@@ -61,6 +62,7 @@ LISTS: Mapping[str, tuple[str, ...]] = {
     "/api/v1/staff-picks": ("?size=100",),
     "/api/v1/subjects": ("?size=100", "?size=100&parent=A", "?size=100&q=topic"),
     "/api/v1/wishlist": ("?limit=100",),
+    "/api/v1/wishlist/shared": ("?limit=100&token={wish_token}",),
 }
 """How each list of the API is asked for in the test of its statements."""
 
@@ -86,6 +88,7 @@ OTHERS: Mapping[str, tuple[str, ...]] = {
     "/api/v1/cart": ("",),
     "/api/v1/orders/{order_id}/fulfilment": ("",),
     "/orders/by-link": ("?token={order_token}",),
+    "/wishlist/shared": ("?token={wish_token}",),
     "/api/v1/series/{series_id}": ("?size=100",),
     "/api/v1/subjects/{scheme}/{code}": ("",),
     "/api/v1/works/{work_id}": ("",),
@@ -467,6 +470,7 @@ async def test_no_list_asks_more_of_the_database_for_more_rows(
     def remember(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
         statements.append(statement)
 
+    share, _ = await sharing.share(db_session, user_id=user.id, settings=get_settings())
     ids = {"work": 0, "series": 0, "import": 0, "order": 0}
     counts: dict[str, list[int]] = {}
     rows: dict[str, list[int]] = {}
@@ -490,6 +494,7 @@ async def test_no_list_asks_more_of_the_database_for_more_rows(
             "gift_card_id": await db_session.scalar(text("SELECT min(id) FROM gift_cards")),
             "order_id": ids["order"],
             "order_token": order_token(ids["order"], get_settings()),
+            "wish_token": share.url.rpartition("=")[2],
         }
         for path, queries in {**LISTS, **OTHERS}.items():
             for query in queries:

@@ -40,6 +40,7 @@ def example_values(template: str) -> Mapping[str, Any]:
         currency=CURRENCY,
         cover_image_url=None,
         url="/books/1-persuasion-jane-austen",
+        book_id=1,
     )
     values: dict[str, dict[str, Any]] = {
         "book_restocked": {"book": book},
@@ -73,6 +74,7 @@ def example_values(template: str) -> Mapping[str, Any]:
         "identity_connected": {"about": "GitHub"},
         "identity_disconnected": {"about": "GitHub"},
         "new_device": {"about": "Firefox on Linux, 203.0.113.0/24"},
+        "price_dropped": {"book": book, "before": Decimal("14.00")},
         "order_refunded": {"refund": SimpleNamespace(amount=Decimal("11.00"), currency=CURRENCY)},
         "order_shipped": {
             "shipment": SimpleNamespace(

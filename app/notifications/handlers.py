@@ -31,6 +31,7 @@ from app.prebooks.service import notify_waiting
 from app.promotions.events import GiftCardIssued
 from app.promotions.gift_cards import find_present
 from app.users.service import get_recipients
+from app.wishlist.notices import find_hoping
 
 
 @handles(OrderConfirmed)
@@ -114,7 +115,7 @@ async def refund_by_mail(event: RefundPaid, *, event_id: UUID) -> None:
 
 @handles(BookRestocked)
 async def tell_that_book_is_back(event: BookRestocked, *, event_id: UUID) -> None:
-    """Tell everybody who waits for the book, once.
+    """Tell everybody who waits for the book, or wants to hear of it on their wish list, once.
 
     They wait on if it was withdrawn meanwhile, or all copies are gone again.
     """
@@ -126,7 +127,8 @@ async def tell_that_book_is_back(event: BookRestocked, *, event_id: UUID) -> Non
         if book.stock_quantity == 0:
             return
         user_ids = await notify_waiting(session, book_id=event.book_id, now=utc_now())
-        for reader in await get_recipients(session, user_ids=user_ids):
+        hoping = await find_hoping(session, book_id=event.book_id)
+        for reader in await get_recipients(session, user_ids={*user_ids, *hoping}):
             await write_mail(
                 session,
                 event_id=event_id,

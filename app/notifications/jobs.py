@@ -1,6 +1,6 @@
 """Writing messages of accounts, and handing messages over."""
 
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -9,7 +9,7 @@ from app.core.config import get_settings
 from app.db.session import session_scope
 from app.integrations.mail import mail_sender
 from app.integrations.storage import media_storage
-from app.jobs.batches import in_batches
+from app.jobs.batches import BATCH, in_batches
 from app.jobs.queue import job, periodic
 from app.notifications.digest import write_digests
 from app.notifications.invitations import INVITATION, INVITE, invite, one_click_link
@@ -26,6 +26,7 @@ from app.notifications.service import (
 )
 from app.users.links import MAIL_LINK, MAIL_NOTICE, find_open_link, link_address
 from app.users.service import get_language, get_recipients
+from app.wishlist.notices import take_price_drops
 
 
 @job(SEND_MAIL, max_attempts=40)
@@ -103,6 +104,26 @@ async def write_daily_digests() -> None:
     """Tell staff of yesterday: in the morning, or as soon after it as there is a worker."""
     async with session_scope() as session:
         await write_digests(session, now=utc_now(), settings=get_settings())
+
+
+@periodic("notifications.price_drops", cron="17 * * * *")
+async def tell_of_price_drops() -> None:
+    """Tell readers of books on their wish lists that cost less than they have seen."""
+    last: int | None = 0
+    while last is not None:
+        async with session_scope() as session:
+            drops, last = await take_price_drops(session, after_id=last, limit=BATCH)
+            for drop in drops:
+                for reader in await get_recipients(session, user_ids={drop.user_id}):
+                    await write_mail(
+                        session,
+                        event_id=uuid4(),
+                        recipient=reader.email,
+                        template="price_dropped",
+                        values={"book": drop.offer, "before": drop.before},
+                        settings=get_settings(),
+                        language=reader.language,
+                    )
 
 
 @periodic("notifications.prune", cron="27 3 * * *")

@@ -13,6 +13,14 @@ class WishlistItemNotFoundError(AppError):
     detail = "This book is not on your wish list."
 
 
+class WishlistNotSharedError(AppError):
+    """Nobody but the reader sees the list."""
+
+    status: ClassVar[int] = 404
+    code: ClassVar[str] = "WISHLIST_NOT_SHARED"
+    detail = "This wish list is not shared, or no longer."
+
+
 class WishlistItemDuplicateError(AppError):
     """The book is on the wish list already."""
 

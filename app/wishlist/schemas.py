@@ -2,6 +2,9 @@
 
 from datetime import datetime
 from decimal import Decimal
+from typing import Annotated
+
+from pydantic import Field
 
 from app.core.schemas import Id, ReadModel, WriteModel
 
@@ -28,6 +31,31 @@ class WishlistItemRead(ReadModel):
 
     id: int
     book_id: int
+    added_at: datetime
+    notify_back_in_stock: bool
+    notify_price_drop: bool
+    book: WishlistBook
+
+
+class WishlistItemUpdate(WriteModel):
+    """What the reader wants to be told of by mail. What is left out stays."""
+
+    notify_back_in_stock: bool = False
+    notify_price_drop: Annotated[
+        bool, Field(description="When it costs less than now, or than when you were last told.")
+    ] = False
+
+
+class ShareRead(ReadModel):
+    """The link with which others see the list, until it is withdrawn."""
+
+    url: str
+    created_at: datetime
+
+
+class SharedWish(ReadModel):
+    """A book on a list that is shared."""
+
     added_at: datetime
     book: WishlistBook
 

@@ -62,6 +62,7 @@ from app.users.deps import SESSION
 from app.users.models import User
 from app.users.sessions import start_session
 from app.users.tokens import start_family
+from app.wishlist import sharing
 from app.wishlist.models import WishlistItem
 from tests.access.accounts import account_examples, own_things
 from tests.access.examples import Example
@@ -430,7 +431,7 @@ async def _things(session: AsyncSession, visitors: Mapping[str, Visitor]) -> dic
     gift_card = await gift_cards.issue(
         session, amount=Decimal(25), currency="USD", actor="admin@example.com"
     )
-    return await _messages(session, reader) | {
+    return await _links(session, reader) | {
         "coupon_id": coupon.id,
         "offer_id": offer.id,
         "gift_card_id": gift_card.id,
@@ -474,8 +475,8 @@ async def _things(session: AsyncSession, visitors: Mapping[str, Visitor]) -> dic
     }
 
 
-async def _messages(session: AsyncSession, reader: User) -> dict[str, Any]:
-    """Write a message to the reader; return what paths call it, and the link that ends others."""
+async def _links(session: AsyncSession, reader: User) -> dict[str, Any]:
+    """Write a message to the reader and share their wishes; return what paths call that."""
     mail = Mail(
         event_id=uuid4(),
         recipient=reader.email,
@@ -489,7 +490,13 @@ async def _messages(session: AsyncSession, reader: User) -> dict[str, Any]:
     session.add(mail)
     await session.flush()  # its id is asked for
     stop_token = stop_link(reader.email, get_settings()).rpartition("=")[2]
-    return {"mail_id": mail.id, "template": mail.template, "stop_token": stop_token}
+    share, _ = await sharing.share(session, user_id=reader.id, settings=get_settings())
+    return {
+        "mail_id": mail.id,
+        "template": mail.template,
+        "stop_token": stop_token,
+        "wish_token": share.url.rpartition("=")[2],
+    }
 
 
 def _examples(ids: Mapping[str, Any], refresh_token: str) -> dict[str, Example]:
@@ -600,6 +607,12 @@ def _examples(ids: Mapping[str, Any], refresh_token: str) -> dict[str, Example]:
         f"POST {orders}/{{order_id}}/notes": Example(json={"text": "They called."}),
         f"POST {api}/wishlist": Example(json={"book_id": ids["wanted_book_id"]}),
         f"DELETE {api}/wishlist/{{book_id}}": Example(),
+        f"PATCH {api}/wishlist/{{book_id}}": Example(json={"notify_price_drop": True}),
+        f"GET {api}/wishlist/share": Example(),
+        f"POST {api}/wishlist/share": Example(status=200),
+        f"DELETE {api}/wishlist/share": Example(status=204),
+        f"GET {api}/wishlist/shared": Example(query=f"?token={ids['wish_token']}"),
+        "GET /wishlist/shared": Example(query=f"?token={ids['wish_token']}"),
         f"POST {api}/prebooks": Example(json={"book_id": ids["sold_out_book_id"]}),
         f"DELETE {api}/prebooks/{{prebook_id}}": Example(),
         # promotions

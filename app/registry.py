@@ -75,6 +75,9 @@ from app.promotions import models as promotion_models
 from app.promotions.jobs import forget_people_of_old_coupons
 from app.promotions.router import admin_router as admin_promotions_router
 from app.promotions.router import router as gift_cards_router
+from app.recommendations import models as recommendation_models
+from app.recommendations.jobs import refresh_also_bought, refresh_bestsellers
+from app.recommendations.router import router as recommendations_router
 from app.shipping import models as shipping_models
 from app.shipping.router import admin_router as admin_shipping_router
 from app.storefront.account import router as sign_in_pages
@@ -125,6 +128,7 @@ MODELS = (
     shipping_models,
     tax_models,
     promotion_models,
+    recommendation_models,
     user_models,
     account_models,
     address_models,
@@ -161,6 +165,7 @@ API_ROUTERS = (
     webhook_router,
     wishlist_router,
     prebooks_router,
+    recommendations_router,
     gift_cards_router,
     admin_promotions_router,
     admin_users_router,
@@ -209,6 +214,8 @@ JOBS: tuple[Job, ...] = (
     prune_sign_ins,
     encrypt_two_step_secrets_anew,
     reprice_books_of_the_day,
+    refresh_also_bought,
+    refresh_bestsellers,
     run_import,
     fail_lost_imports,
     prune_import_files,

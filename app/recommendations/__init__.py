@@ -1,0 +1,1 @@
+"""What else readers may like, and the lists that the shop keeps."""

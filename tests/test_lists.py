@@ -54,6 +54,7 @@ LISTS: Mapping[str, tuple[str, ...]] = {
     ),
     "/api/v1/contributors": ("?size=100", "?size=100&q=person"),
     "/api/v1/genres": ("?limit=100",),
+    "/api/v1/lists/{name}": ("?size=100",),
     "/api/v1/orders": ("?limit=100",),
     "/api/v1/orders/{order_id}/timeline": ("?limit=100",),
     "/api/v1/prebooks": ("?limit=100",),
@@ -70,6 +71,8 @@ SHORT_LISTS = {
     "/api/v1/account/addresses": "twenty (app.account.service.MAX_ADDRESSES)",
     "/api/v1/account/sessions": "a hundred browsers and programs (app.users.sessions.SHOWN)",
     "/api/v1/books/suggest": "the best few",
+    "/api/v1/books/{book_id}/recommendations": "at most one group of each kind",
+    "/api/v1/lists": "the lists that there are",
 }
 """Lists that need no pages, and what keeps them short."""
 
@@ -84,6 +87,7 @@ OTHERS: Mapping[str, tuple[str, ...]] = {
     "/orders": ("",),
     "/api/v1/books/suggest": ("?q=vol",),
     "/api/v1/books/{book_id}": ("",),
+    "/api/v1/books/{book_id}/recommendations": ("",),
     "/api/v1/auth/identities": ("",),
     "/api/v1/cart": ("",),
     "/api/v1/orders/{order_id}/fulfilment": ("",),
@@ -168,6 +172,7 @@ BOUNDED = {
     ("ConnectedRead", "identities"): "at most one of each provider",
     ("RecoveryCodes", "recovery_codes"): "ten",
     ("Confirmed", "recovery_codes"): "ten",
+    ("RecommendationGroup", "items"): "eight (app.recommendations.service.GROUP_BOOKS)",
     ("CartRead", "items"): "a basket holds 200 titles (app.cart.schemas.MAX_TITLES)",
     ("OrderRead", "items"): "an order is of one basket",
     ("OrderRead", "discounts"): "one for each offer and code of a basket",
@@ -272,6 +277,7 @@ async def test_no_list_is_counted_off_deeply(client: AsyncClient, db_session: As
         "book_id": (await make_book(db_session)).id,
         "gift_card_id": 1,
         "order_id": 1,
+        "name": "new",
     }
     for template, operation in operations():
         path = template.format_map(names) if is_list(operation) else template
@@ -354,6 +360,14 @@ new_entries AS (
 ),
 new_picks AS (
   INSERT INTO staff_picks (work_id, note, picked_by) SELECT id, 'Read it.', 'Ann' FROM new_works
+),
+new_bestsellers AS (
+  INSERT INTO bestsellers (period, rank, work_id, book_id, copies)
+  SELECT 'week', :first - 1 + row_number() OVER (ORDER BY id), work_id, id, 1 FROM new_books
+),
+new_companions AS (
+  INSERT INTO also_bought (work_id, rank, other_work_id, support, score)
+  SELECT :work, id, id, 3, 0.5 FROM new_works WHERE :work > 0
 ),
 new_people AS (
   INSERT INTO contributors (name) SELECT 'Person ' || n FROM numbers RETURNING id
@@ -495,6 +509,7 @@ async def test_no_list_asks_more_of_the_database_for_more_rows(
             "order_id": ids["order"],
             "order_token": order_token(ids["order"], get_settings()),
             "wish_token": share.url.rpartition("=")[2],
+            "name": "bestsellers-week",
         }
         for path, queries in {**LISTS, **OTHERS}.items():
             for query in queries:

@@ -157,9 +157,7 @@ async def _read_picks(session: AsyncSession, *, query: PageQuery) -> ListPage:
     page = await picks.list_picks(session, query=query)
     return ListPage(
         items=[
-            ListedBook(
-                **pick.book.model_dump(round_trip=True), note=pick.note, picked_by=pick.picked_by
-            )
+            ListedBook(**dict(pick.book), note=pick.note, picked_by=pick.picked_by)
             for pick in page.items
         ],
         total=page.total,
@@ -184,4 +182,4 @@ def _page(found: Slice[ListedBook], count: int, query: PageQuery) -> ListPage:
 
 
 def _explained(work: RankedWork, reason: Callable[[AnyRow], str]) -> RecommendedBook:
-    return RecommendedBook(**work.book.model_dump(round_trip=True), reason=reason(work.facts))
+    return RecommendedBook(**dict(work.book), reason=reason(work.facts))

@@ -533,6 +533,7 @@ def _examples(ids: Mapping[str, Any], refresh_token: str) -> dict[str, Example]:
         f"PUT {admin}/users/{{user_id}}/rights": Example(json={"rights": ["reviews"]}),
         # the catalogue
         f"GET {api}/books/suggest": Example(query="?q=em"),
+        f"GET {api}/lists/{{name}}": Example(ids={"name": "staff-picks"}),
         f"POST {api}/books": Example(json={"title": "New", "author": "Ann", "price": "9.99"}),
         f"PUT {api}/books/{{book_id}}": Example(json={"price": "8.99"}),
         f"DELETE {api}/books/{{book_id}}": Example(),
@@ -633,6 +634,7 @@ def _examples(ids: Mapping[str, Any], refresh_token: str) -> dict[str, Example]:
         f"GET {admin}/mails/templates/{{template}}": Example(),
         # pages
         "GET /books/{book_id}": Example(status=301),
+        "GET /lists/{name}": Example(ids={"name": "staff-picks"}),
         "GET /isbn/{isbn}": Example(status=301),
         "GET /media/covers/{digest}/{name}": Example(status=404),  # there is none; all are told so
         "GET /static": Example(ids={}, query="/shop.css"),

@@ -84,6 +84,7 @@ OTHERS: Mapping[str, tuple[str, ...]] = {
     "/api/v1/account/sessions": ("",),
     "/books": ("", "?q=volume", "?size=100&genre_id={genre}"),
     "/books/{book_id}/{slug}": ("",),
+    "/lists/{name}": ("", "?size=100"),
     "/orders": ("",),
     "/api/v1/books/suggest": ("?q=vol",),
     "/api/v1/books/{book_id}": ("",),

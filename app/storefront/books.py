@@ -11,10 +11,12 @@ from app.books import picks, service
 from app.books.isbn import looks_like_isbn
 from app.books.queries import BookQuery, FacetName
 from app.books.schemas import BookPage, BookRead, FacetValue
-from app.core.deps import DbSession
-from app.core.pagination import PageQuery
+from app.core.clock import Now
+from app.core.deps import AppSettings, DbSession
+from app.core.pagination import PageParams, PageQuery
 from app.core.rights import open_to_all
-from app.core.schemas import Id
+from app.core.schemas import Id, Text
+from app.recommendations import service as recommendations
 from app.storefront.context import Page
 from app.storefront.templating import render
 
@@ -45,7 +47,14 @@ async def home(request: Request, session: DbSession, page: Page) -> Response:
     """The front table."""
     shelves = await service.home_shelves(session)
     picked = await picks.list_picks(session, query=PageQuery(size=picks.SHELF_PICKS))
-    return render(request, "home.html", page=page, shelves=shelves, picks=picked.items)
+    return render(
+        request,
+        "home.html",
+        page=page,
+        shelves=shelves,
+        picks=picked.items,
+        lists=recommendations.LISTS,
+    )
 
 
 @router.get("/books")
@@ -109,7 +118,37 @@ async def book(
     found = await service.get_book(session, book_id=book_id)
     if slug != found.slug:
         return _lead_to(found, request)
-    return render(request, "book.html", page=page, book=found, form=None)
+    groups = await recommendations.recommend(session, book_id=book_id)
+    return render(request, "book.html", page=page, book=found, form=None, groups=groups)
+
+
+@router.get("/lists/{name}")
+@open_to_all
+async def shop_list(
+    request: Request,
+    session: DbSession,
+    page: Page,
+    name: Annotated[Text, Path()],
+    query: PageParams,
+    now: Now,
+    settings: AppSettings,
+) -> Response:
+    """Bestsellers, new books, what is coming soon, staff picks."""
+    known = recommendations.get_list(name)
+    books = await recommendations.read_list(
+        session, name=name, query=query, now=now, settings=settings
+    )
+    link = _link_builder(request)
+    return render(
+        request,
+        "list.html",
+        page=page,
+        shown=known,
+        lists=recommendations.LISTS,
+        books=books,
+        is_numbered=query.cursor is None,
+        page_link=lambda cursor: link(cursor=cursor),
+    )
 
 
 @router.get("/isbn/{isbn}")

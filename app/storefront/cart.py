@@ -82,7 +82,7 @@ async def add_to_cart(
     ) as error:
         form.message = error.detail
         book = await get_book(session, book_id=form.data.book_id)
-        return render(request, "book.html", status=409, page=page, book=book, form=form)
+        return render(request, "book.html", status=409, page=page, book=book, form=form, groups=[])
     response = RedirectResponse("/cart", 303)
     if page.visitor is None:
         CART.write(
@@ -145,7 +145,7 @@ async def _refuse_item(
         return await _show_cart(request, session, page, settings, status=422, notice=NO_SUCH_BOOK)
     form.message = _fault(form)
     book = await get_book(session, book_id=int(form.typed["book_id"]))
-    return render(request, "book.html", status=422, page=page, book=book, form=form)
+    return render(request, "book.html", status=422, page=page, book=book, form=form, groups=[])
 
 
 async def _show_cart(

@@ -24,6 +24,7 @@ from bench.equal_times import DATABASE as EQUAL_TIMES
 from bench.equal_times import MOST, make_accounts, measure_times, print_cases
 from bench.imports import measure_csv, measure_editions, measure_onix, measure_reading
 from bench.measure import Options, Row, measure, serving
+from bench.recommendations import measure_recommendations, print_result
 from bench.report import as_json, print_rows, print_setting, read_setting
 from bench.search_quality import measure_quality, print_scores
 from bench.search_speed import measure_speed, print_timings
@@ -159,6 +160,31 @@ def search_quality(
     with _search_server() as server, out.status("Searching ..."):
         scores = asyncio.run(measure_quality(server, show_misses=misses))
     print_scores(out, scores)
+
+
+@app.command("recommendations")
+def recommendations(
+    readers: Annotated[int, typer.Option(min=100, help="Made-up readers.")] = 10_000,
+    works: Annotated[int, typer.Option(min=100, help="In the made-up shop.")] = 5_000,
+    ratings: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="CSV of reader, isbn, rating, instead."),
+    ] = None,
+) -> None:
+    """Count how often "readers also bought" names the book that a reader bought next.
+
+    Beside it stand the most bought books. The database is made anew each time.
+
+    Examples:
+        python -m bench recommendations
+
+        python -m bench recommendations --ratings ratings.csv
+    """
+    with _server() as server, out.status("Selling books ..."):
+        result = asyncio.run(
+            measure_recommendations(server, readers=readers, works=works, ratings=ratings)
+        )
+    print_result(out, result)
 
 
 @app.command("equal-times")

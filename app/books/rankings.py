@@ -1,12 +1,15 @@
 """Works in an order that another package decides, and what stands near a work in the catalogue."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import islice
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.books.errors import BookNotFoundError
 from app.books.repository import rankings as rankings_repository
+from app.books.repository.rankings import OF_WORK as OF_WORK
 from app.books.schemas import BookSummary
 from app.core.keyset import AnyRow, AnySelect
 from app.core.market import Market
@@ -18,7 +21,7 @@ NEW_FOR = timedelta(days=60)
 SOON = timedelta(days=120)
 """How long before its publication a book is announced, in days from today."""
 
-FETCHED = 3
+FETCHED = 2
 """So many times what is asked for is read, for embargoes and rights leave some out."""
 
 
@@ -44,44 +47,45 @@ async def get_work_id(session: AsyncSession, *, book_id: int) -> int:
 
 
 async def list_ranked_works(
-    session: AsyncSession, *, ranking: AnySelect, limit: int
+    session: AsyncSession,
+    *,
+    ranking: AnySelect,
+    work_id: int,
+    limit: int,
+    except_work_ids: Collection[int],
 ) -> list[RankedWork]:
-    """Return the first works of a ranking that can be bought now, each by its best edition.
+    """Return the first works of a work's ranking that can be bought now, by their best editions.
 
     ``ranking`` is a statement of ``work_id``, once each, ``rank``, and what else is to be known.
+    It is one of few that are made once, and takes the work as the parameter ``OF_WORK``.
     """
     rows = await rankings_repository.list_ranked_works(
-        session, ranking=ranking, limit=limit * FETCHED
+        session,
+        ranking=ranking,
+        work_id=work_id,
+        except_work_ids=except_work_ids,
+        limit=limit * FETCHED,
     )
-    ranked = [
+    ranked = (
         RankedWork(work_id=row.work_id, book=BookSummary.model_validate(row), facts=row)
         for row in rows
-    ]
-    return [work for work in ranked if work.book.availability.can_be_bought][:limit]
+    )
+    return list(islice((work for work in ranked if work.book.availability.can_be_bought), limit))
 
 
-async def list_next_in_series(
-    session: AsyncSession, *, work_id: int, limit: int
-) -> list[RankedWork]:
-    """Return the volumes that follow; ``facts`` have ``via``, the series, and ``number``."""
-    ranking = rankings_repository.next_in_series(work_id=work_id)
-    return await list_ranked_works(session, ranking=ranking, limit=limit)
+def next_in_series() -> AnySelect:
+    """Return a ranking of the volumes that follow; with ``via``, the series, and ``number``."""
+    return rankings_repository.next_in_series()
 
 
-async def list_by_same_author(
-    session: AsyncSession, *, work_id: int, limit: int
-) -> list[RankedWork]:
-    """Return what its authors wrote besides, the most read first; ``facts.via`` is the author."""
-    ranking = rankings_repository.same_author(work_id=work_id)
-    return await list_ranked_works(session, ranking=ranking, limit=limit)
+def same_author() -> AnySelect:
+    """Return a ranking of what its authors wrote besides, the most read first; with ``via``."""
+    return rankings_repository.same_author()
 
 
-async def list_of_similar_subjects(
-    session: AsyncSession, *, work_id: int, limit: int
-) -> list[RankedWork]:
-    """Return works that share subjects, the rarer the better; ``facts.via`` is the rarest."""
-    ranking = rankings_repository.similar_subjects(work_id=work_id)
-    return await list_ranked_works(session, ranking=ranking, limit=limit)
+def similar_subjects() -> AnySelect:
+    """Return a ranking of works that share subjects, rare ones first; ``via`` is the rarest."""
+    return rankings_repository.similar_subjects()
 
 
 async def list_ranked_books(

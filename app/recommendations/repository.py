@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Column as TableColumn
@@ -28,6 +29,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.schema import CreateTable, DropTable
 from sqlalchemy.sql.expression import CTE
 
+from app.books.rankings import OF_WORK
 from app.core.keyset import AnySelect
 from app.orders.sales import purchases
 from app.recommendations.models import AlsoBought, Bestseller, Period
@@ -179,11 +181,12 @@ async def replace_also_bought(
     )
 
 
-def also_bought(*, work_id: int) -> AnySelect:
-    """Return the ranking of what readers of a work also bought."""
+@cache
+def also_bought() -> AnySelect:
+    """Return the ranking of what readers of the work ``OF_WORK`` also bought."""
     return select(
         AlsoBought.other_work_id.label("work_id"), AlsoBought.rank, AlsoBought.support
-    ).where(AlsoBought.work_id == work_id)
+    ).where(AlsoBought.work_id == OF_WORK)
 
 
 async def replace_bestsellers(

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.books import picks, rankings
 from app.books.rankings import RankedWork
 from app.core.config import Settings
-from app.core.keyset import AnyRow
+from app.core.keyset import AnyRow, AnySelect
 from app.core.market import shop_market
 from app.core.pagination import PageQuery, Slice
 from app.recommendations import repository
@@ -34,6 +34,13 @@ TITLES: Mapping[GroupKind, str] = {
     GroupKind.ALSO_BOUGHT: "Readers also bought",
     GroupKind.SAME_AUTHOR: "More by this author",
     GroupKind.SIMILAR_SUBJECTS: "On similar subjects",
+}
+
+RANKINGS: Mapping[GroupKind, Callable[[], AnySelect]] = {
+    GroupKind.NEXT_IN_SERIES: rankings.next_in_series,
+    GroupKind.ALSO_BOUGHT: repository.also_bought,
+    GroupKind.SAME_AUTHOR: rankings.same_author,
+    GroupKind.SIMILAR_SUBJECTS: rankings.similar_subjects,
 }
 
 REASONS: Mapping[GroupKind, Callable[[AnyRow], str]] = {
@@ -83,30 +90,20 @@ async def recommend(session: AsyncSession, *, book_id: int) -> list[Recommendati
         BookNotFoundError: no such book, or not sold.
     """
     work_id = await rankings.get_work_id(session, book_id=book_id)
-    # More than are shown, for a work that an earlier group has is left out of the later ones.
-    limit = GROUP_BOOKS * len(GroupKind)
-    found = {
-        GroupKind.NEXT_IN_SERIES: await rankings.list_next_in_series(
-            session, work_id=work_id, limit=limit
-        ),
-        GroupKind.ALSO_BOUGHT: await rankings.list_ranked_works(
-            session, ranking=repository.also_bought(work_id=work_id), limit=limit
-        ),
-        GroupKind.SAME_AUTHOR: await rankings.list_by_same_author(
-            session, work_id=work_id, limit=limit
-        ),
-        GroupKind.SIMILAR_SUBJECTS: await rankings.list_of_similar_subjects(
-            session, work_id=work_id, limit=limit
-        ),
-    }
     shown: set[int] = set()
     groups = []
-    for kind, works in found.items():
-        chosen = [work for work in works if work.work_id not in shown][:GROUP_BOOKS]
-        shown.update(work.work_id for work in chosen)
-        if chosen:
-            items = [_explained(work, REASONS[kind]) for work in chosen]
-            groups.append(RecommendationGroup(kind=kind, title=TITLES[kind], items=items))
+    for kind, title in TITLES.items():
+        works = await rankings.list_ranked_works(
+            session,
+            ranking=RANKINGS[kind](),
+            work_id=work_id,
+            except_work_ids=shown,
+            limit=GROUP_BOOKS,
+        )
+        shown.update(work.work_id for work in works)
+        if works:
+            items = [_explained(work, REASONS[kind]) for work in works]
+            groups.append(RecommendationGroup(kind=kind, title=title, items=items))
     return groups
 
 

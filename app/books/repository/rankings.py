@@ -1,10 +1,11 @@
 """SQL for works that somebody else has ranked, and for those that stand near a work."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ARRAY, ColumnElement, Integer, Numeric, cast, func, select
+from sqlalchemy import ARRAY, ColumnElement, Integer, Numeric, all_, bindparam, cast, func, select
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
@@ -33,6 +34,9 @@ CANDIDATES = 100
 COMMON_SUBJECT = 2_000
 """A subject of more works than this says too little of any, and costs too much to read."""
 
+OF_WORK = bindparam("of_work_id", type_=Integer)
+"""The work that a ranking is of."""
+
 DAY_IS_KNOWN = (DatePrecision.DAY, DatePrecision.MONTH)
 
 
@@ -42,22 +46,34 @@ async def find_work_id(session: AsyncSession, *, book_id: int) -> int | None:
 
 
 async def list_ranked_works(
-    session: AsyncSession, *, ranking: AnySelect, limit: int
+    session: AsyncSession,
+    *,
+    ranking: AnySelect,
+    work_id: int,
+    except_work_ids: Collection[int],
+    limit: int,
 ) -> Sequence[AnyRow]:
     """Return summaries of ranked works of which there are copies, with the ranking's columns.
 
-    ``ranking`` has ``work_id``, once each, and ``rank``, by which they are sorted.
+    ``ranking`` has ``work_id``, once each, and ``rank``, by which they are sorted. It is one of
+    few that are made once, and takes the work that it is of as the parameter ``of_work_id``.
     """
+    parameters = {"of_work_id": work_id, "except": list(except_work_ids), "most": limit}
+    return (await session.execute(_ranked_works(ranking), parameters)).all()
+
+
+@cache
+def _ranked_works(ranking: AnySelect) -> AnySelect:
+    """Return the statement over a ranking; putting it together takes longer than running it."""
     ranked = ranking.subquery("ranked")
-    statement = (
+    return (
         works_by_best_edition()
         .add_columns(*ranked.c)
         .join(ranked, ranked.c.work_id == Work.id)
-        .where(Stock.on_hand > 0)
+        .where(Stock.on_hand > 0, Work.id != all_(bindparam("except", type_=ARRAY(Integer))))
         .order_by(ranked.c.rank)
-        .limit(limit)
+        .limit(bindparam("most", type_=Integer))
     )
-    return (await session.execute(statement)).all()
 
 
 async def list_ranked_books(
@@ -120,7 +136,8 @@ def _published(book: Any, after: date, until: date) -> tuple[ColumnElement[bool]
     )
 
 
-def same_author(*, work_id: int) -> AnySelect:
+@cache
+def same_author() -> AnySelect:
     """Return a ranking of what a work's authors wrote besides, the most read first, with ``via``.
 
     ``via`` is the author's name; of several the one who comes first alphabetically.
@@ -137,10 +154,10 @@ def same_author(*, work_id: int) -> AnySelect:
         .join(Contributor, Contributor.id == mine.contributor_id)
         .join(Work, Work.id == theirs.work_id)
         .where(
-            mine.work_id == work_id,
+            mine.work_id == OF_WORK,
             mine.role == ContributorRole.AUTHOR,
             theirs.role == ContributorRole.AUTHOR,
-            theirs.work_id != work_id,
+            theirs.work_id != OF_WORK,
         )
         .group_by(theirs.work_id, Work.popularity, Work.id)
         .order_by(Work.popularity.desc(), Work.id)
@@ -148,7 +165,8 @@ def same_author(*, work_id: int) -> AnySelect:
     )
 
 
-def next_in_series(*, work_id: int) -> AnySelect:
+@cache
+def next_in_series() -> AnySelect:
     """Return a ranking of the volumes after a work in its first numbered series, in their order.
 
     ``via`` is the series' title, ``number`` the volume's.
@@ -161,7 +179,7 @@ def next_in_series(*, work_id: int) -> AnySelect:
             _volume(member.number).label("number"),
         )
         .join(Series, Series.id == member.series_id)
-        .where(member.work_id == work_id, _volume(member.number).is_not(None))
+        .where(member.work_id == OF_WORK, _volume(member.number).is_not(None))
         .order_by(member.position)
         .limit(1)
         .subquery("mine")
@@ -174,7 +192,7 @@ def next_in_series(*, work_id: int) -> AnySelect:
             func.min(mine.c.title).label("via"),
         )
         .join(mine, later.series_id == mine.c.series_id)
-        .where(_volume(later.number) > mine.c.number, later.work_id != work_id)
+        .where(_volume(later.number) > mine.c.number, later.work_id != OF_WORK)
         .group_by(later.work_id)
         .subquery("volumes")
     )
@@ -191,7 +209,8 @@ def next_in_series(*, work_id: int) -> AnySelect:
     )
 
 
-def similar_subjects(*, work_id: int) -> AnySelect:
+@cache
+def similar_subjects() -> AnySelect:
     """Return a ranking of the works that share subjects, rare ones before common ones.
 
     Each shared subject counts one by the logarithm of how many works have it, as in Adamic and
@@ -211,7 +230,7 @@ def similar_subjects(*, work_id: int) -> AnySelect:
     rare = (
         select(mine.subject_id, weight.label("weight"))
         .join(size, size.c.works.between(2, COMMON_SUBJECT))
-        .where(mine.work_id == work_id)
+        .where(mine.work_id == OF_WORK)
         .cte("rare")
         .prefix_with("MATERIALIZED")
     )
@@ -222,7 +241,7 @@ def similar_subjects(*, work_id: int) -> AnySelect:
             _of_heaviest(theirs.subject_id, rare.c.weight).label("subject_id"),
         )
         .join(rare, rare.c.subject_id == theirs.subject_id)
-        .where(theirs.work_id != work_id)
+        .where(theirs.work_id != OF_WORK)
         .group_by(theirs.work_id)
         .subquery("shared")
     )

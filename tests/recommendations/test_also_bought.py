@@ -2,10 +2,11 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from datetime import timedelta
 from decimal import ROUND_HALF_UP, Decimal, localcontext
 from itertools import combinations
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -13,12 +14,16 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 
-from app.recommendations.refreshing import HISTORY, RULE, refresh_also_bought
+from app.recommendations.refreshing import HISTORY, RULE, refresh_also_bought, refresh_bestsellers
 from app.recommendations.repository import PURCHASE_WEIGHT, WORKS_AT_ONCE, Rule
 from tests.factories import make_user
 from tests.recommendations.buying import DAY, NOW, add_edition, buy, make_books
 
 READERS = ("ada@example.com", "bob@example.com", "eve@example.com")
+WAITING = text(
+    "SELECT count(*) FROM pg_locks JOIN pg_database d ON d.oid = database"
+    " WHERE d.datname = current_database() AND locktype = 'advisory' AND NOT granted"
+)
 Row = tuple[int, int, int, int, Decimal]
 
 
@@ -203,8 +208,11 @@ async def test_readers_see_all_of_a_refresh_or_nothing(
     assert len(after) > len(before)
 
 
+@pytest.mark.parametrize("refresh", [refresh_also_bought, refresh_bestsellers])
 async def test_refreshes_at_once_take_turns(
-    test_engine: AsyncEngine, committed: AsyncSession
+    test_engine: AsyncEngine,
+    committed: AsyncSession,
+    refresh: Callable[..., Coroutine[Any, Any, None]],
 ) -> None:
     one, other, else_ = await make_books(committed, 3)
     await make_crowd(committed, else_)
@@ -212,13 +220,23 @@ async def test_refreshes_at_once_take_turns(
         await buy(committed, [one, other], email=email)
     await committed.commit()
 
-    async def refresh() -> None:
+    async def refresh_once() -> None:
         async with async_sessionmaker(test_engine)() as session:
-            await refresh_also_bought(session, now=NOW)
+            await refresh(session, now=NOW)
             await session.commit()
 
-    await asyncio.gather(*(refresh() for _ in range(4)))
-    assert len(await rows(committed)) == 2
+    await asyncio.gather(*(refresh_once() for _ in range(4)))
+    assert len(await rows(committed)) == (2 if refresh is refresh_also_bought else 0)
+    bestsellers = await committed.scalar(text("SELECT count(*) FROM bestsellers"))
+    assert bestsellers == (0 if refresh is refresh_also_bought else 6)
+    await refresh(committed, now=NOW)
+    waiting = asyncio.create_task(refresh_once())
+    async with async_sessionmaker(test_engine)() as observer:
+        while not await observer.scalar(WAITING):
+            assert not waiting.done()
+            await asyncio.sleep(0.01)
+    await committed.commit()
+    await waiting
 
 
 async def test_many_works_are_dealt_with_in_portions(

@@ -168,15 +168,20 @@ async def replace_also_bought(
     )
     names = ("work_id", "rank", "other_work_id", "support", "score")
     facts = names[2:]
-    written = insert(AlsoBought).from_select(names, select(*(fresh.c[name] for name in names)))
-    changed = func.row(*(getattr(AlsoBought, name) for name in facts)).is_distinct_from(
-        func.row(*(getattr(written.excluded, name) for name in facts))
+    differs = func.row(*(getattr(AlsoBought, name) for name in facts)).is_distinct_from(
+        func.row(*(fresh.c[name] for name in facts))
     )
+    # Left out before they conflict: a row that conflicts is locked, and so written, in any case.
+    changed = (
+        select(*(fresh.c[name] for name in names))
+        .outerjoin_from(fresh, AlsoBought, and_(row[0] == fresh.c.work_id, row[1] == fresh.c.rank))
+        .where(differs)
+    )
+    written = insert(AlsoBought).from_select(names, changed)
     await session.execute(
         written.on_conflict_do_update(
             index_elements=list(row),
             set_={name: getattr(written.excluded, name) for name in facts},
-            where=changed,
         ).add_cte(gone)
     )
 

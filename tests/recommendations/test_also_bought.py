@@ -178,7 +178,7 @@ async def test_a_second_refresh_writes_nothing(committed: AsyncSession) -> None:
         await buy(committed, [one, other], email=email)
     await refresh_also_bought(committed, now=NOW)
     await committed.commit()
-    written = text("SELECT xmin::text, * FROM also_bought ORDER BY work_id, rank")
+    written = text("SELECT xmin::text, xmax::text, * FROM also_bought ORDER BY work_id, rank")
     before = (await committed.execute(written)).all()
     await refresh_also_bought(committed, now=NOW)
     await committed.commit()
@@ -232,9 +232,10 @@ async def test_refreshes_at_once_take_turns(
     await refresh(committed, now=NOW)
     waiting = asyncio.create_task(refresh_once())
     async with async_sessionmaker(test_engine)() as observer:
-        while not await observer.scalar(WAITING):
-            assert not waiting.done()
-            await asyncio.sleep(0.01)
+        async with asyncio.timeout(10):
+            while not await observer.scalar(WAITING):
+                assert not waiting.done()
+                await asyncio.sleep(0.01)
     await committed.commit()
     await waiting
 

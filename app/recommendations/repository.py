@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
 from sqlalchemy import Column as TableColumn
 from sqlalchemy import (
     ColumnElement,
+    DateTime,
     Integer,
     MetaData,
     Numeric,
@@ -38,9 +39,22 @@ PURCHASE_WEIGHT = 4
 """What a purchase says of a reader's taste: as much as four stars of five would."""
 
 WORKS_AT_ONCE = 1_000
-"""So many works are dealt with by one statement, which must end within its time limit."""
+DAYS_AT_ONCE = timedelta(days=30)
+"""One statement deals with so many works, or days: it must end within its time limit."""
 
 _scratch = MetaData()
+
+TOLD = Table(
+    "also_bought_told",
+    _scratch,
+    TableColumn("reader", Text, nullable=False),
+    TableColumn("work_id", Integer, nullable=False),
+    TableColumn("weight", Integer, nullable=False),
+    TableColumn("told_at", DateTime(timezone=True), nullable=False),
+    prefixes=["TEMPORARY"],
+    postgresql_on_commit="DROP",
+)
+"""What the sources tell, as often as they do: for the time of one refresh."""
 
 EVIDENCE = Table(
     "also_bought_evidence",
@@ -86,21 +100,29 @@ async def gather_evidence(
     """Write down, for this transaction, who likes which works: of a reader the last so many."""
     await session.execute(CreateTable(EVIDENCE))
     await session.execute(CreateTable(READERSHIPS))
-    told = union_all(*(source(since, until) for source in SOURCES)).subquery("told")
+    await session.execute(CreateTable(TOLD))
+    while since <= until:
+        end = min(since + DAYS_AT_ONCE - timedelta.resolution, until)
+        told = union_all(*(source(since, end) for source in SOURCES)).subquery("told")
+        known = select(*(told.c[column.name] for column in TOLD.c)).where(
+            told.c.reader.is_not(None)
+        )
+        await session.execute(insert(TOLD).from_select([column.name for column in TOLD.c], known))
+        since = end + timedelta.resolution
+    await session.execute(text("ANALYZE also_bought_told"))
     liked = (
         select(
-            told.c.reader,
-            told.c.work_id,
-            func.max(told.c.weight).label("weight"),
+            TOLD.c.reader,
+            TOLD.c.work_id,
+            func.max(TOLD.c.weight).label("weight"),
             func.row_number()
             .over(
-                partition_by=told.c.reader,
-                order_by=(func.max(told.c.told_at).desc(), told.c.work_id),
+                partition_by=TOLD.c.reader,
+                order_by=(func.max(TOLD.c.told_at).desc(), TOLD.c.work_id),
             )
             .label("place"),
         )
-        .where(told.c.reader.is_not(None))
-        .group_by(told.c.reader, told.c.work_id)
+        .group_by(TOLD.c.reader, TOLD.c.work_id)
         .subquery("liked")
     )
     last = select(liked.c.reader, liked.c.work_id, liked.c.weight).where(
@@ -123,6 +145,7 @@ async def gather_evidence(
 
 async def forget_evidence(session: AsyncSession) -> None:
     """Drop what was written down for this transaction."""
+    await session.execute(DropTable(TOLD))
     await session.execute(DropTable(EVIDENCE))
     await session.execute(DropTable(READERSHIPS))
 

@@ -1,7 +1,7 @@
 """What readers also bought, and the bestsellers.
 
 Revision ID: 20261201_recommendations
-Revises: 20261201_fulfilment
+Revises: 20261201_wishes
 Create Date: 2026-12-01 00:00:00.000000+00:00
 """
 
@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision: str = "20261201_recommendations"
-down_revision: str | Sequence[str] | None = "20261201_fulfilment"
+down_revision: str | Sequence[str] | None = "20261201_wishes"
 branch_labels: str | Sequence[str] | None = None
 depends_on: str | Sequence[str] | None = None
 

@@ -11,6 +11,7 @@ from app.jobs.invariants import find_kept_too_long
 from app.notifications.service import find_repeated
 from app.orders.invariants import find_breaches
 from app.promotions.invariants import find_breaches as find_breaches_of_promotions
+from app.reviews.invariants import find_breaches as find_breaches_of_reviews
 from app.users.invariants import find_breaches as find_breaches_of_users
 
 
@@ -29,6 +30,7 @@ async def check_in(session: AsyncSession) -> list[Finding]:
         *await find_empty(session),
         *await find_breaches(session, now=now),
         *await find_breaches_of_promotions(session),
+        *await find_breaches_of_reviews(session),
         *await find_repeated(session),
         *await find_breaches_of_users(session),
         *await find_kept_too_long(session, now=now),

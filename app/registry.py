@@ -78,6 +78,9 @@ from app.promotions.router import router as gift_cards_router
 from app.recommendations import models as recommendation_models
 from app.recommendations.jobs import refresh_also_bought, refresh_bestsellers
 from app.recommendations.router import router as recommendations_router
+from app.reviews import models as review_models
+from app.reviews.router import admin_router as admin_reviews_router
+from app.reviews.router import router as reviews_router
 from app.shipping import models as shipping_models
 from app.shipping.router import admin_router as admin_shipping_router
 from app.storefront.account import router as sign_in_pages
@@ -125,6 +128,7 @@ MODELS = (
     order_models,
     fulfilment_models,
     prebook_models,
+    review_models,
     shipping_models,
     tax_models,
     promotion_models,
@@ -166,6 +170,8 @@ API_ROUTERS = (
     wishlist_router,
     prebooks_router,
     recommendations_router,
+    reviews_router,
+    admin_reviews_router,
     gift_cards_router,
     admin_promotions_router,
     admin_users_router,

@@ -59,6 +59,12 @@ LISTS: Mapping[str, tuple[str, ...]] = {
     "/api/v1/orders/{order_id}/timeline": ("?limit=100",),
     "/api/v1/prebooks": ("?limit=100",),
     "/api/v1/publishers": ("?size=100", "?size=100&q=house"),
+    "/api/v1/account/reviews": ("?limit=100",),
+    "/api/v1/admin/reviews": (
+        "?per_page=100",
+        "?per_page=100&sort_by=rating&sort_dir=asc&rating_min=1&rating_max=5&status=published",
+    ),
+    "/api/v1/books/{book_id}/reviews": ("?size=100",),
     "/api/v1/series": ("?size=100", "?size=100&q=saga"),
     "/api/v1/staff-picks": ("?size=100",),
     "/api/v1/subjects": ("?size=100", "?size=100&parent=A", "?size=100&q=topic"),
@@ -158,6 +164,7 @@ BOUNDED = {
     ("BookRead", "contributors"): "those of one record of a feed",
     ("BookRead", "subjects"): "those of one record of a feed",
     ("BookRead", "series_list"): "those of one record of a feed",
+    ("BookRead", "rating_histogram"): "five",
     ("BookRead", "editions"): "the first hundred of a work",
     ("WorkRead", "contributors"): "as those of a book",
     ("WorkRead", "subjects"): "as those of a book",
@@ -285,7 +292,7 @@ async def test_no_list_is_counted_off_deeply(client: AsyncClient, db_session: As
         if is_list(operation) and "page" in {
             item["name"] for item in operation.get("parameters", ())
         }:
-            size = "per_page" if path.endswith("/admin/users") else "size"
+            size = "per_page" if path.endswith(("/admin/users", "/admin/reviews")) else "size"
             deepest = await client.get(f"{path}?{size}=100&page=101", headers=headers)
             assert deepest.status_code == 200, path
             deeper = await client.get(f"{path}?{size}=100&page=102", headers=headers)
@@ -327,7 +334,7 @@ new_movements AS (
   FROM numbers
 ),
 new_users AS (
-  INSERT INTO users (email) SELECT 'many' || n || '@example.com' FROM numbers
+  INSERT INTO users (email) SELECT 'many' || n || '@example.com' FROM numbers RETURNING id
 ),
 new_zones AS (
   INSERT INTO shipping_zones (name) SELECT 'Zone ' || n FROM numbers RETURNING id
@@ -419,6 +426,13 @@ new_orders AS (
                       request_hash, reserved_until, settle_after)
   SELECT 'N' || n, :user, 'a@example.com', 'confirmed', 'USD', 5, CAST(n AS text), '', now(), now()
   FROM numbers RETURNING id
+),
+new_reviews AS (
+  INSERT INTO reviews (user_id, book_id, work_id, rating, status, verified_purchase)
+  SELECT :user, id, work_id, 4, 'published', true FROM new_books
+  UNION ALL SELECT id, book_id, :work, 4, 'published', true FROM new_users
+  CROSS JOIN (SELECT min(id) AS book_id FROM books WHERE work_id = :work) AS first
+  WHERE :work > 0
 ),
 new_coupons AS (
   INSERT INTO coupons (code, title, kind, percent, currency)

@@ -11,6 +11,7 @@ from app.db.session import transactional
 from app.notifications.service import forget_recipients
 from app.orders.buyers import forget_buyer, has_unsettled_orders, list_addresses_written_to
 from app.promotions import gift_cards
+from app.reviews.service import forget_reviewer
 from app.users import links, removal
 from app.users.passwords import confirm_password
 from app.users.service import get_language
@@ -21,9 +22,9 @@ async def delete_account(
 ) -> None:
     """Delete an account for ever, and say so by mail.
 
-    With it go its sessions, tokens, links, basket, checkouts, wish list, waiting list, addresses
-    and the messages to it. Its orders, and the imports that it asked for as staff, stay without the
-    person, as do gift cards that were mailed to it.
+    With it go its sessions, tokens, links, basket, checkouts, wish list, waiting list, reviews,
+    addresses and the messages to it. Its orders, and the imports that it asked for as staff, stay
+    without the person, as do gift cards that were mailed to it.
 
     Raises:
         TooManyAttemptsError: too many passwords were wrong lately.
@@ -59,6 +60,7 @@ async def remove(
     language = await get_language(session, email=email)
     await forget_buyer(session, user_id=user_id)
     await forget_requester(session, email=email)
+    await forget_reviewer(session, user_id=user_id)
     await removal.remove_account(session, user_id=user_id)
     of_others = await removal.list_taken(session, emails=written_to)
     emails = {email, *written_to} - of_others

@@ -22,6 +22,7 @@ from app.notifications.service import list_messages
 from app.orders.buyers import list_for_export as list_orders
 from app.orders.checkouts import list_for_export as list_checkouts
 from app.prebooks.service import list_prebooks
+from app.reviews.service import list_own as list_reviews
 from app.users.oauth.service import list_identities
 from app.users.profiles import get_account
 from app.users.sessions import list_sign_ins
@@ -64,6 +65,7 @@ async def export_account(*, user_id: int, now: datetime) -> AsyncIterator[bytes]
     lists: dict[str, ReadPart] = {
         "wish_list": partial(list_wishes, user_id=user_id),
         "waiting_list": partial(list_prebooks, user_id=user_id),
+        "reviews": partial(list_reviews, user_id=user_id),
         "orders": partial(list_orders, user_id=user_id),
         "checkouts": partial(list_checkouts, user_id=user_id),
         "messages": partial(list_messages, recipient=account.email),

@@ -147,6 +147,13 @@ class BookRead(BookSummary):
         Field(examples=["12.99"], description="Null, for staff only, where it is not sold yet."),
     ]
     work_id: int
+    rating_histogram: Annotated[
+        list[int],
+        Field(
+            description="How many gave one star, two, three, four and five.",
+            examples=[[0, 0, 1, 4, 9]],
+        ),
+    ]
     genre: GenreRead | None
     contributors: list[ContributorRead]
     gtin: Annotated[str | None, Field(description="Of what is no book and has no ISBN.")]

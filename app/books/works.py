@@ -114,8 +114,8 @@ async def merge_works(
     """Make the editions of other works editions of this one, and return it.
 
     It keeps its facts and takes from the others what it lacks; people, series and subjects are
-    put together, ratings and popularity added up, staff's notes joined. The others go, and what
-    led to them leads here.
+    put together, popularity added up, staff's notes joined; reviews go with the editions that they
+    were written at. The others go, and what led to them leads here.
 
     Raises:
         WorkMergedWithItselfError: it is among the others.
@@ -183,7 +183,8 @@ async def split_work(
     """Make some of a work's editions a work of their own, and return that.
 
     It begins with the facts of the old one, and with the title given, if any. The numbers that
-    feeds know the work by, ratings and staff's note stay with the old one.
+    feeds know the work by and staff's note stay with the old one, reviews go with the editions that
+    they were written at.
 
     Raises:
         WorkNotFoundError: no such work.

@@ -71,6 +71,20 @@ class TaxRounding(StrEnum):
     ORDER = "order"
 
 
+class Reviewers(StrEnum):
+    """Who may review a book: those who bought it here, or every reader."""
+
+    BUYERS = "buyers"
+    READERS = "readers"
+
+
+class Moderation(StrEnum):
+    """When staff look at a review: before it is public, or after."""
+
+    BEFORE = "before"
+    AFTER = "after"
+
+
 class SilentRegistration(StrEnum):
     """Where opening an account tells nobody whether the address has one; a mail tells its owner."""
 
@@ -133,6 +147,9 @@ class Settings(BaseSettings):
     github_url: str = "https://github.com"
     github_api_url: str = "https://api.github.com"
     oauth_timeout_seconds: Annotated[float, Field(gt=0)] = 5.0
+
+    reviews_from: Reviewers = Reviewers.BUYERS
+    review_moderation: Moderation = Moderation.AFTER
 
     reservation_minutes: Annotated[int, Field(ge=1)] = 15
     payment_gateway: GatewayName = GatewayName.DEMO

@@ -114,6 +114,22 @@ async def get_current_user(
 CurrentUser = Annotated[Principal, Depends(get_current_user, scope="function")]
 
 
+async def get_user_if_any(
+    request: Request,
+    session: DbSession,
+    now: Now,
+    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)],
+) -> Principal | None:
+    """Return the account that the access token belongs to; without a token nobody asks."""
+    if credentials is None:
+        return None
+    return await get_current_user(request, session, now, credentials)
+
+
+UserIfAny = Annotated[Principal | None, Depends(get_user_if_any, scope="function")]
+"""For what everybody may see, and some see more of. A bad token is refused all the same."""
+
+
 async def get_current_admin(user: CurrentUser) -> Principal:
     """Return the account, which may run the shop."""
     if not user.is_admin:
@@ -143,3 +159,4 @@ OrdersStaff = Annotated[Principal, Depends(StaffFor(Right.ORDERS), scope="functi
 CustomersStaff = Annotated[Principal, Depends(StaffFor(Right.CUSTOMERS), scope="function")]
 SettingsStaff = Annotated[Principal, Depends(StaffFor(Right.SETTINGS), scope="function")]
 PromotionsStaff = Annotated[Principal, Depends(StaffFor(Right.PROMOTIONS), scope="function")]
+ReviewsStaff = Annotated[Principal, Depends(StaffFor(Right.REVIEWS), scope="function")]

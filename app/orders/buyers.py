@@ -1,5 +1,7 @@
 """Whose an order is: claimed by an account that a guest made later, or nobody's any more."""
 
+from collections.abc import Collection
+
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.pagination import ListQuery, Slice
@@ -24,6 +26,14 @@ async def has_unsettled_orders(session: AsyncSession, *, user_id: int) -> bool:
 async def list_addresses_written_to(session: AsyncSession, *, user_id: int) -> set[str]:
     """Return the e-mail addresses that the account's orders were confirmed to."""
     return await repository.list_order_emails(session, user_id=user_id)
+
+
+async def has_bought(session: AsyncSession, *, user_id: int, book_ids: Collection[int]) -> bool:
+    """Tell whether the account has bought a copy of one of the books, and not given it back.
+
+    An order counts once it is confirmed, and no longer when it was called off or came back whole.
+    """
+    return await repository.has_bought(session, user_id=user_id, book_ids=book_ids)
 
 
 async def list_for_export(

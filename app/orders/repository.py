@@ -1,6 +1,6 @@
 """SQL for orders."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -57,6 +57,16 @@ schedule, which comes every minute."""
 
 
 NEWEST_FIRST = RowOrder(name="orders by id", keys=(Order.id.expression,), is_descending=True)
+
+BOUGHT = (
+    OrderStatus.CONFIRMED,
+    OrderStatus.PACKED,
+    OrderStatus.PARTLY_SHIPPED,
+    OrderStatus.SHIPPED,
+    OrderStatus.READY_TO_COLLECT,
+    OrderStatus.DELIVERED,
+)
+"""Where an order stands that its buyer has, or is about to get."""
 
 
 class UnsettledOrder(NamedTuple):
@@ -435,6 +445,23 @@ async def has_pending_orders(session: AsyncSession, *, user_id: int) -> bool:
         exists().where(Order.user_id == user_id, Order.status == OrderStatus.PENDING)
     )
     return bool((await session.scalars(statement)).one())
+
+
+async def has_bought(session: AsyncSession, *, user_id: int, book_ids: Collection[int]) -> bool:
+    """Tell whether an account has, or is about to get, a copy of one of the books."""
+    statement = (
+        select(OrderLine.id)
+        .join(Order, Order.id == OrderLine.order_id)
+        .where(
+            Order.user_id == user_id,
+            Order.status.in_(BOUGHT),
+            OrderLine.book_id.in_(book_ids),
+            OrderLine.is_gift_card.is_(False),
+            OrderLine.dropped + OrderLine.returned < OrderLine.quantity,
+        )
+        .limit(1)
+    )
+    return await session.scalar(statement) is not None
 
 
 async def list_order_emails(session: AsyncSession, *, user_id: int) -> set[str]:

@@ -337,6 +337,14 @@ async def revoke_family(session: AsyncSession, *, token_hash: bytes, now: dateti
 NEWEST_FIRST = Order(name="users by id", keys=(User.id.expression,), is_descending=True)
 
 
+async def list_full_names(
+    session: AsyncSession, *, user_ids: Collection[int]
+) -> Sequence[tuple[int, str | None]]:
+    """Return ids and names of accounts."""
+    statement = select(User.id, User.full_name).where(User.id.in_(user_ids))
+    return [(row.id, row.full_name) for row in await session.execute(statement)]
+
+
 async def list_users(
     session: AsyncSession, *, role: Role | None, is_active: bool | None, window: Window
 ) -> Slice[User]:

@@ -195,6 +195,17 @@ async def authenticate(session: AsyncSession, *, token: str, now: datetime) -> P
     return to_principal(user, sign_in_id=claims.family_id, signed_in_at=began_at)
 
 
+async def get_display_names(session: AsyncSession, *, user_ids: Collection[int]) -> dict[int, str]:
+    """Return what others read of accounts, by id."""
+    rows = await repository.list_full_names(session, user_ids=user_ids)
+    return {user_id: display_name(full_name) for user_id, full_name in rows}
+
+
+def display_name(full_name: str | None) -> str:
+    """Return what others read of a reader: the name that was chosen, and never an address."""
+    return full_name if full_name and "@" not in full_name else ANONYMOUS_NAME
+
+
 def to_principal(
     user: User, *, sign_in_id: UUID | None = None, signed_in_at: datetime | None = None
 ) -> Principal:
@@ -202,7 +213,7 @@ def to_principal(
     return Principal(
         id=user.id,
         email=user.email,
-        display_name=user.full_name or ANONYMOUS_NAME,
+        display_name=display_name(user.full_name),
         role=user.role,
         rights=frozenset(map(Right, user.rights)),
         sign_in_id=sign_in_id,

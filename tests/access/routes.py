@@ -11,7 +11,7 @@ from starlette.routing import BaseRoute, Mount, Route
 
 from app.audit.deps import get_trail
 from app.cart.deps import get_customer, get_shopper
-from app.core.deps import StaffFor, get_current_admin, get_current_user
+from app.core.deps import StaffFor, get_current_admin, get_current_user, get_user_if_any
 from app.core.rights import Right
 from app.main import app
 from app.users.deps import get_signed_in_visitor
@@ -81,7 +81,7 @@ class Endpoint:
             return Door.STAFF
         if self.calls & {get_current_user, get_enrolling_user, get_customer}:
             return Door.READER
-        if get_shopper in self.calls:
+        if self.calls & {get_shopper, get_user_if_any}:
             return Door.SHOPPER
         return Door.VISITOR if get_signed_in_visitor in self.calls else None
 

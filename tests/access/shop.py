@@ -55,6 +55,7 @@ from app.promotions import coupons, gift_cards, offers
 from app.promotions.schemas import CouponCreate, OfferWrite
 from app.promotions.terms import CouponKind, OfferKind
 from app.registry import Base
+from app.reviews.models import Review, ReviewStatus
 from app.shipping.models import MethodKind, ShippingMethod, ShippingZone, ZoneCountry
 from app.tax.kinds import ProductKind
 from app.tax.models import TaxRate
@@ -65,10 +66,11 @@ from app.users.tokens import start_family
 from app.wishlist import sharing
 from app.wishlist.models import WishlistItem
 from tests.access.accounts import account_examples, own_things
-from tests.access.examples import Example
+from tests.access.examples import Example, Prepare
 from tests.access.routes import Endpoint
 from tests.books.pictures import encoded
 from tests.factories import empty_every_table, make_book
+from tests.reviews.buying import buy
 
 PASSWORD = "a few words of mine"
 ISBN = "9780141439518"
@@ -276,7 +278,9 @@ def _account(visitors: Mapping[str, Visitor], role: str) -> User:
     return account
 
 
-async def _things(session: AsyncSession, visitors: Mapping[str, Visitor]) -> dict[str, Any]:
+async def _things(  # noqa: PLR0915 (one of everything is much)
+    session: AsyncSession, visitors: Mapping[str, Visitor]
+) -> dict[str, Any]:
     """Write one of everything; return what paths call it, and what examples need besides."""
     reader = _account(visitors, READER)
     now = datetime.now(UTC)
@@ -329,7 +333,6 @@ async def _things(session: AsyncSession, visitors: Mapping[str, Visitor]) -> dic
         reserved_until=now,
         settle_after=now,
     )
-    wish = WishlistItem(user_id=reader.id, book_id=book.id)
     prebook = Prebook(user_id=reader.id, book_id=gone.id)
     guest_order = Order(
         number="N2",
@@ -355,7 +358,17 @@ async def _things(session: AsyncSession, visitors: Mapping[str, Visitor]) -> dic
         },
         expires_at=now + DAY,
     )
-    session.add_all([order, guest_order, checkout, wish, prebook])
+    review = Review(
+        user_id=reader.id,
+        book_id=book.id,
+        work_id=book.work_id,
+        rating=4,
+        text="Handsome, clever, and rich.",
+        status=ReviewStatus.PUBLISHED,
+        verified_purchase=True,
+    )
+    wish = WishlistItem(user_id=reader.id, book_id=book.id)
+    session.add_all([order, guest_order, checkout, wish, prebook, review])
     await session.flush()  # likewise
     items = {
         user_id: CartItem(cart_id=cart.id, book_id=book.id, quantity=1)
@@ -454,6 +467,7 @@ async def _things(session: AsyncSession, visitors: Mapping[str, Visitor]) -> dic
         "checkout_id": checkout.id,
         "item_id": items[reader.id].id,
         "prebook_id": prebook.id,
+        "review_id": review.id,
         "user_id": _account(visitors, "target").id,
         "zone_id": zones[0].id,
         "empty_zone_id": zones[1].id,
@@ -616,6 +630,21 @@ def _examples(ids: Mapping[str, Any], refresh_token: str) -> dict[str, Example]:
         "GET /wishlist/shared": Example(query=f"?token={ids['wish_token']}"),
         f"POST {api}/prebooks": Example(json={"book_id": ids["sold_out_book_id"]}),
         f"DELETE {api}/prebooks/{{prebook_id}}": Example(),
+        # reviews
+        f"POST {api}/books/{{book_id}}/reviews": Example(
+            ids={"book_id": ids["wanted_book_id"]},
+            json={"rating": 5, "text": "Read it."},
+            prepare=_buyer_of(ids["wanted_book_id"]),
+        ),
+        f"PATCH {api}/reviews/{{review_id}}": Example(json={"rating": 3}, missing=403),
+        f"DELETE {api}/reviews/{{review_id}}": Example(missing=403),
+        f"DELETE {admin}/reviews/bulk": Example(json={"review_ids": [ids["review_id"]]}),
+        f"POST {admin}/reviews/bulk/approve": Example(json={"review_ids": [ids["review_id"]]}),
+        f"POST {admin}/reviews/bulk/hide": Example(
+            json={"review_ids": [ids["review_id"]], "reason": "Not about the book."}
+        ),
+        f"POST {admin}/reviews/{{review_id}}/approve": Example(),
+        f"POST {admin}/reviews/{{review_id}}/hide": Example(json={"reason": "Rude."}),
         # promotions
         f"POST {api}/gift-cards/balance": Example(json={"code": ids["gift_card_code"]}),
         f"POST {admin}/coupons": Example(json={"code": "TEN"} | tenth),
@@ -659,6 +688,16 @@ def _examples(ids: Mapping[str, Any], refresh_token: str) -> dict[str, Example]:
             ids={"order_id": ids["guest_order_id"]}, cookies={"cart": GUEST}
         ),
     }
+
+
+def _buyer_of(book_id: int) -> Prepare:
+    """Return what lets the account have bought the book."""
+
+    async def prepare(session: AsyncSession, user_id: int) -> dict[str, str]:
+        await buy(session, user_id=user_id, book_id=book_id)
+        return {}
+
+    return prepare
 
 
 @cache

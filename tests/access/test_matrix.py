@@ -32,6 +32,7 @@ REFUSALS = {
     "403 closed": (403, "AUTH_ACCOUNT_DEACTIVATED"),
 }
 NAMES_NOBODYS = {
+    "POST /api/v1/books/{book_id}/reviews": "a book, which all may review who have bought it",
     "POST /account/connected/{provider}": "the way to a provider, which all may go",
     "POST /api/v1/auth/identities/{provider}": "likewise",
 }
@@ -73,6 +74,7 @@ def test_only_staff_get_into_the_back_office() -> None:
         if endpoint.path.startswith(ADMIN_PATHS) or endpoint.records_acts
     ]
     assert len(back_office) > 30
+    back_office = [endpoint for endpoint in back_office if endpoint.owners_staff is None]
     assert {endpoint.door for endpoint in back_office} == {Door.STAFF, Door.ADMIN}
 
 
@@ -165,7 +167,10 @@ async def check_acts(shop: Shop, endpoint: Endpoint, role: str) -> list[str]:
         )
     ).all()
     account = shop.visitors[role].account
-    if not (endpoint.is_unsafe and endpoint.door in {Door.STAFF, Door.ADMIN}):
+    as_staff = endpoint.door in {Door.STAFF, Door.ADMIN} or (
+        endpoint.records_acts and role != READER
+    )
+    if not (endpoint.is_unsafe and as_staff):
         return [f"wrote to the audit: {entries}"] if entries else []
     assert account is not None
     if [entry[:2] for entry in entries] != [(account.id, account.email)]:

@@ -9,13 +9,14 @@ from sqlalchemy import (
     ForeignKey,
     Identity,
     Index,
+    Integer,
     Numeric,
     SmallInteger,
     Text,
     UniqueConstraint,
     text,
 )
-from sqlalchemy.dialects.postgresql import TSVECTOR
+from sqlalchemy.dialects.postgresql import ARRAY, TSVECTOR
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.books.codes import ContributorRole, SubjectScheme
@@ -135,8 +136,9 @@ class Work(CreatedAt, Base):
 
     ``author``, ``series`` and ``series_number`` are display strings: of all contributors, and of
     the first series. ``first_published`` is a year, negative before the common era; ``popularity``
-    is any number that grows with fame, and orders equal matches. What staff put together or named
-    ``is_curated``: feeds only fill its gaps.
+    is any number that grows with fame, and orders equal matches. The ratings are those of the
+    public reviews; ``rating_histogram`` says how many gave one star, two, up to five. What staff
+    put together or named ``is_curated``: feeds only fill its gaps.
     """
 
     __tablename__ = "works"
@@ -169,6 +171,9 @@ class Work(CreatedAt, Base):
     popularity: Mapped[int] = mapped_column(server_default=text("0"))
     rating_sum: Mapped[int] = mapped_column(server_default=text("0"))
     rating_count: Mapped[int] = mapped_column(server_default=text("0"))
+    rating_histogram: Mapped[list[int]] = mapped_column(
+        ARRAY(Integer), server_default=text("'{0,0,0,0,0}'")
+    )
     average_rating: Mapped[Decimal | None] = mapped_column(
         Numeric(2, 1),
         Computed("round(rating_sum::numeric / nullif(rating_count, 0), 1)", persisted=True),

@@ -83,6 +83,7 @@ async def find_book(
             Book.on_sale_date,
             Work.short_description,
             Work.table_of_contents,
+            Work.rating_histogram,
             Book.created_at,
             Book.updated_at,
             Genre.name.label("genre_name"),
@@ -143,6 +144,51 @@ async def list_titles(session: AsyncSession, *, book_ids: Collection[int]) -> Se
     """Return titles and authors of books, sold or not."""
     statement = select(Book.id, Work.title, Work.author).join(Work).where(among(Book.id, book_ids))
     return (await session.execute(statement)).all()
+
+
+async def list_edition_facts(
+    session: AsyncSession, *, book_ids: Collection[int]
+) -> Sequence[AnyRow]:
+    """Return what belongs to whom among books, sold or not, and what their works are called."""
+    statement = (
+        select(
+            Book.id.label("book_id"),
+            Book.work_id,
+            Work.title,
+            Book.cover_image_url,
+            Book.is_sold.label("is_sold"),
+            Work.rating_count.label("review_count"),
+        )
+        .join(Work)
+        .where(among(Book.id, book_ids))
+    )
+    return (await session.execute(statement)).all()
+
+
+async def list_edition_ids(session: AsyncSession, *, work_id: int) -> Sequence[int]:
+    """Return all books of a work, sold or not."""
+    return (await session.scalars(select(Book.id).where(Book.work_id == work_id))).all()
+
+
+async def hold_editions(session: AsyncSession, *, book_ids: Collection[int]) -> dict[int, int]:
+    """Keep books at their works until the transaction ends; return the works' ids by theirs."""
+    statement = (
+        select(Book.id, Book.work_id)
+        .where(among(Book.id, book_ids))
+        .order_by(Book.id)
+        .with_for_update(read=True)
+    )
+    return {row.id: row.work_id for row in await session.execute(statement)}
+
+
+async def hold_works(session: AsyncSession, *, work_ids: Collection[int]) -> None:
+    """Keep others from changing works until the transaction ends."""
+    await session.execute(
+        select(Work.id)
+        .where(among(Work.id, work_ids))
+        .order_by(Work.id)
+        .with_for_update(key_share=True)
+    )
 
 
 async def insert_book(

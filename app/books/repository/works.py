@@ -166,7 +166,7 @@ async def set_work(session: AsyncSession, work_id: int, values: Mapping[str, Any
 
 
 async def add_up_fame(session: AsyncSession, *, work_id: int, other_ids: Collection[int]) -> None:
-    """Add other works' ratings and popularity to a work's."""
+    """Add other works' popularity to a work's; ratings follow the editions that move."""
     other = aliased(Work)
 
     def sum_of(column: InstrumentedAttribute[int]) -> ColumnElement[int]:
@@ -177,8 +177,6 @@ async def add_up_fame(session: AsyncSession, *, work_id: int, other_ids: Collect
         update(Work)
         .where(Work.id == work_id)
         .values(
-            rating_sum=Work.rating_sum + sum_of(other.rating_sum),
-            rating_count=Work.rating_count + sum_of(other.rating_count),
             popularity=cast(func.least(popularity, MAX_POPULARITY), Integer),
         )
     )

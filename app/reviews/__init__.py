@@ -1,0 +1,1 @@
+"""What readers say of works, and staff who look after it."""

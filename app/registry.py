@@ -92,6 +92,7 @@ from app.storefront.checkout import router as checkout_pages
 from app.storefront.demo_bank import router as demo_bank_pages
 from app.storefront.oauth import router as oauth_pages
 from app.storefront.orders import router as order_pages
+from app.storefront.reviews import router as review_pages
 from app.storefront.two_step import router as two_step_pages
 from app.storefront.wishlist import router as wishlist_pages
 from app.storefront.your_account import router as account_pages
@@ -193,6 +194,7 @@ PAGE_ROUTERS = (
     cart_pages,
     checkout_pages,
     order_pages,
+    review_pages,
     demo_bank_pages,
     wishlist_pages,
     media_router,

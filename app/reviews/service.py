@@ -88,6 +88,18 @@ async def get_review(
     return (await _read(session, [review]))[0]
 
 
+async def get_own(session: AsyncSession, *, review_id: int, user_id: int) -> ReviewRead:
+    """Return a review to the reader who wrote it alone.
+
+    Raises:
+        ReviewNotFoundError: there is none, or it is somebody else's.
+    """
+    review = await repository.find_review(session, review_id)
+    if review is None or review.user_id != user_id:
+        raise ReviewNotFoundError
+    return (await _read(session, [review]))[0]
+
+
 async def find_own(session: AsyncSession, *, user_id: int, work_id: int) -> ReviewRead | None:
     """Return what a reader says of a work."""
     review = await repository.find_own(session, user_id=user_id, work_id=work_id)

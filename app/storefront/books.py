@@ -18,9 +18,18 @@ from app.core.rights import open_to_all
 from app.core.schemas import Id, Text
 from app.recommendations import service as recommendations
 from app.storefront.context import Page
+from app.core.config import Settings
+from app.core.pagination import MAX_CURSOR, PageQuery
+from app.core.schemas import Id
+from app.reviews import service as reviews_service
+from app.reviews.schemas import ReviewCreate
+from app.storefront.context import Page, PageContext
+from app.storefront.forms import Form
 from app.storefront.templating import render
 
 router = APIRouter()
+
+REVIEWS_PER_PAGE = 10
 
 FILTERS = {
     FacetName.FORMAT: "Format",
@@ -112,7 +121,13 @@ async def book_by_number(
 @router.get("/books/{book_id}/{slug}")
 @open_to_all
 async def book(
-    request: Request, session: DbSession, page: Page, book_id: Annotated[Id, Path()], slug: str
+    request: Request,
+    session: DbSession,
+    page: Page,
+    settings: AppSettings,
+    book_id: Annotated[Id, Path()],
+    slug: str,
+    reviews: Annotated[str | None, Query(max_length=MAX_CURSOR)] = None,
 ) -> Response:
     """One book, with its other editions. Other words after the number, old ones say, lead here."""
     found = await service.get_book(session, book_id=book_id)
@@ -148,6 +163,37 @@ async def shop_list(
         books=books,
         is_numbered=query.cursor is None,
         page_link=lambda cursor: link(cursor=cursor),
+    query = PageQuery(size=REVIEWS_PER_PAGE, cursor=reviews)
+    return await show_book(request, session, page, settings, found, query=query)
+
+
+async def show_book(
+    page: PageContext,
+    settings: Settings,
+    found: BookRead,
+    *,
+    query: PageQuery | None = None,
+    review_form: Form[ReviewCreate] | None = None,
+    status: int = 200,
+    """Draw a book's page, with what readers say and a form for those who may say something."""
+    own, may_review = None, False
+    if page.visitor is not None:
+        own = await reviews_service.find_own(
+            session, user_id=page.visitor.id, work_id=found.work_id
+        )
+        may_review = own is None and await reviews_service.may_write(
+            session, user_id=page.visitor.id, work_id=found.work_id, settings=settings
+        )
+        "book.html",
+        status=status,
+        book=found,
+        form=None,
+        reviews=await reviews_service.list_reviews(
+            session, book_id=found.id, query=query or PageQuery(size=REVIEWS_PER_PAGE)
+        ),
+        own_review=own,
+        may_review=may_review,
+        review_form=review_form or Form(),
     )
 
 

@@ -645,6 +645,14 @@ def _examples(ids: Mapping[str, Any], refresh_token: str) -> dict[str, Example]:
         ),
         f"POST {admin}/reviews/{{review_id}}/approve": Example(),
         f"POST {admin}/reviews/{{review_id}}/hide": Example(json={"reason": "Rude."}),
+        "POST /books/{book_id}/reviews": Example(
+            status=303,
+            ids={"book_id": ids["wanted_book_id"]},
+            form={"rating": "5"},
+            prepare=_buyer_of(ids["wanted_book_id"]),
+        ),
+        "POST /account/reviews/{review_id}": Example(status=303, form={"rating": "2"}),
+        "POST /account/reviews/{review_id}/remove": Example(status=303, form={}, missing=303),
         # promotions
         f"POST {api}/gift-cards/balance": Example(json={"code": ids["gift_card_code"]}),
         f"POST {admin}/coupons": Example(json={"code": "TEN"} | tenth),

@@ -33,6 +33,7 @@ REFUSALS = {
 }
 NAMES_NOBODYS = {
     "POST /api/v1/books/{book_id}/reviews": "a book, which all may review who have bought it",
+    "POST /books/{book_id}/reviews": "likewise, on its page",
     "POST /account/connected/{provider}": "the way to a provider, which all may go",
     "POST /api/v1/auth/identities/{provider}": "likewise",
 }

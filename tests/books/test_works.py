@@ -35,6 +35,7 @@ from app.books.schemas import BookCreate, BookRead
 from app.core.findings import Finding
 from app.core.pagination import PageQuery
 from app.core.security import Role
+from app.reviews.models import Review, ReviewStatus
 from tests.factories import bearer, make_book, make_user, withdraw_book
 
 UNKNOWN = 2**31 - 1
@@ -105,9 +106,18 @@ async def test_a_merge_unites_what_is_known_of_works(db_session: AsyncSession) -
     )
     for book, popularity in ((kept, 2**31 - 5), (other, 10), (third, 1)):
         await db_session.execute(
-            update(Work)
-            .where(Work.id == book.work_id)
-            .values(popularity=popularity, rating_sum=4, rating_count=1)
+            update(Work).where(Work.id == book.work_id).values(popularity=popularity)
+        )
+        reader = await make_user(db_session)
+        db_session.add(
+            Review(
+                user_id=reader.id,
+                book_id=book.id,
+                work_id=book.work_id,
+                rating=4,
+                status=ReviewStatus.PUBLISHED,
+                verified_purchase=True,
+            )
         )
     await db_session.commit()
 

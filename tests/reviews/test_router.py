@@ -1,7 +1,6 @@
 """The contract of reviews: writing, reading, changing, deleting, and staff who look after them."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +24,9 @@ TORTURE = Path(__file__).parents[3] / "shared/data/text/blns.json"
 
 
 @pytest.fixture
-def moderated(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def moderated(monkeypatch: pytest.MonkeyPatch) -> None:
     """Staff look at reviews before they are public."""
     monkeypatch.setattr(get_settings(), "review_moderation", Moderation.BEFORE)
-    yield
 
 
 async def make_buyer(session: AsyncSession, book: Book) -> User:

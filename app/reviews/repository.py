@@ -102,7 +102,7 @@ async def count_all(session: AsyncSession, *, query: AdminReviewQuery) -> int:
     return (await session.scalars(statement)).one()
 
 
-def _chosen(statement: Select[tuple[T]], query: AdminReviewQuery) -> Select[tuple[T]]:
+def _chosen(statement: Select[T], query: AdminReviewQuery) -> Select[T]:
     statement = statement.where(PRESENT)
     if query.book_id is not None:
         statement = statement.where(Review.book_id == query.book_id)

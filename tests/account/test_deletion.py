@@ -23,6 +23,8 @@ from app.notifications.service import write_mail
 from app.orders.buyers import forget_buyer
 from app.orders.events import OrderConfirmed
 from app.orders.models import OrderStatus
+from app.reviews.invariants import find_breaches
+from app.reviews.models import Review, ReviewStatus
 from app.users.account_models import LinkPurpose
 from app.users.links import MAIL_NOTICE
 from app.users.models import User
@@ -47,6 +49,7 @@ OF_THE_PERSON = (
     "checkouts",
     "wishlist_items",
     "prebooks",
+    "reviews",
     "mails",
 )
 
@@ -77,6 +80,17 @@ async def fill(client: AsyncClient, session: AsyncSession, user: User) -> None:
         ("/api/v1/wishlist", {"book_id": here.id}),
         ("/api/v1/prebooks", {"book_id": gone.id}),
     ]
+    session.add(
+        Review(
+            user_id=user.id,
+            book_id=here.id,
+            work_id=here.work_id,
+            rating=4,
+            text="Mine.",
+            status=ReviewStatus.PUBLISHED,
+            verified_purchase=True,
+        )
+    )
     for path, body in requests:
         answer = await client.post(path, json=body, headers=bearer(user))
         assert answer.status_code in {201, 202}, answer.text
@@ -103,6 +117,7 @@ async def test_everything_of_the_person_goes_and_the_order_stays_without_it(
 
     assert (answer.status_code, answer.content) == (204, b"")
     assert await rows(db_session) == dict.fromkeys(OF_THE_PERSON, 0)
+    assert await find_breaches(db_session) == []
     order = (await db_session.execute(text("SELECT * FROM orders"))).mappings().one()
     assert (order["id"], order["user_id"], order["email"]) == (order_id, None, None)
     assert "Ada" not in str(dict(order))

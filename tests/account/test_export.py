@@ -16,6 +16,7 @@ from app.notifications.service import write_mail
 from app.orders.models import OrderStatus
 from app.prebooks.service import add_prebook
 from app.promotions import gift_cards
+from app.reviews.models import Review, ReviewStatus
 from app.users.deps import SESSION
 from app.users.models import User
 from app.users.sessions import start_session
@@ -42,7 +43,7 @@ async def test_an_empty_account_is_a_whole_document(committed: AsyncSession) -> 
     assert document["exported_at"] == NOW.isoformat()
     assert document["account"]["email"] == "ada@example.com"
     lists = ["addresses", "sign_ins", "basket", "wish_list", "waiting_list", "orders"]
-    lists += ["checkouts", "messages"]
+    lists += ["checkouts", "messages", "reviews"]
     assert {name: document[name] for name in lists} == {name: [] for name in lists}
     assert document["connected_accounts"] == []
     assert document["two_step_sign_in"]["is_on"] is False
@@ -68,6 +69,18 @@ async def test_everything_is_in_it_and_nothing_of_others(committed: AsyncSession
         await add_prebook(committed, user_id=reader.id, book_id=awaited.id)
         await place(committed, user=reader, email=reader.email, status=OrderStatus.DECLINED)
         await place(committed, user=reader, email=reader.email, idempotency_key="second")
+        committed.add(
+            Review(
+                user_id=reader.id,
+                book_id=wished.id,
+                work_id=wished.work_id,
+                rating=4,
+                text=f"By {reader.email}.",
+                status=ReviewStatus.HIDDEN,
+                verified_purchase=True,
+                hidden_reason="Rude.",
+            )
+        )
         await write_mail(
             committed,
             event_id=uuid4(),
@@ -102,6 +115,7 @@ async def test_everything_is_in_it_and_nothing_of_others(committed: AsyncSession
     assert [address["street"] for address in document["addresses"]] == [HOME["street"]]
     assert document["basket"] == [body]
     assert [wish["title"] for wish in document["wish_list"]] == ["Wished"]
+    assert [review["text"] for review in document["reviews"]] == ["By ada@example.com."]
     assert [wait["book_id"] for wait in document["waiting_list"]] == [awaited.id]
     assert [order["status"] for order in document["orders"]] == ["confirmed", "declined"]
     assert document["orders"][0]["shipping_address"] == ADDRESS

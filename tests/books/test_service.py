@@ -96,6 +96,7 @@ async def test_a_new_book_has_its_details_and_no_copies(db_session: AsyncSession
         "in_stock": False,
         "avg_rating": None,
         "review_count": 0,
+        "rating_histogram": [0, 0, 0, 0, 0],
         "availability": {
             "status": AvailabilityStatus.OUT_OF_STOCK,
             "date": None,

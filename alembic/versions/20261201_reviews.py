@@ -1,7 +1,7 @@
 """Reviews, and works' ratings kept in step with them.
 
 Revision ID: 20261201_reviews
-Revises: 20261201_fulfilment
+Revises: 20261201_recommendations
 Create Date: 2026-12-01 00:00:00.000000+00:00
 """
 
@@ -12,7 +12,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision: str = "20261201_reviews"
-down_revision: str | Sequence[str] | None = "20261201_fulfilment"
+down_revision: str | Sequence[str] | None = "20261201_recommendations"
 branch_labels: str | Sequence[str] | None = None
 depends_on: str | Sequence[str] | None = None
 

@@ -11,16 +11,14 @@ from app.books import picks, service
 from app.books.isbn import looks_like_isbn
 from app.books.queries import BookQuery, FacetName
 from app.books.schemas import BookPage, BookRead, FacetValue
+from app.cart.schemas import CartItemCreate
 from app.core.clock import Now
+from app.core.config import Settings
 from app.core.deps import AppSettings, DbSession
-from app.core.pagination import PageParams, PageQuery
+from app.core.pagination import MAX_CURSOR, PageParams, PageQuery
 from app.core.rights import open_to_all
 from app.core.schemas import Id, Text
 from app.recommendations import service as recommendations
-from app.storefront.context import Page
-from app.core.config import Settings
-from app.core.pagination import MAX_CURSOR, PageQuery
-from app.core.schemas import Id
 from app.reviews import service as reviews_service
 from app.reviews.schemas import ReviewCreate
 from app.storefront.context import Page, PageContext
@@ -133,8 +131,46 @@ async def book(
     found = await service.get_book(session, book_id=book_id)
     if slug != found.slug:
         return _lead_to(found, request)
-    groups = await recommendations.recommend(session, book_id=book_id)
-    return render(request, "book.html", page=page, book=found, form=None, groups=groups)
+    query = PageQuery(size=REVIEWS_PER_PAGE, cursor=reviews)
+    return await show_book(request, session, page, settings, found, query=query)
+
+
+async def show_book(
+    request: Request,
+    session: DbSession,
+    page: PageContext,
+    settings: Settings,
+    found: BookRead,
+    *,
+    query: PageQuery | None = None,
+    form: Form[CartItemCreate] | None = None,
+    review_form: Form[ReviewCreate] | None = None,
+    status: int = 200,
+) -> Response:
+    """Draw a book's page, with what readers say and a form for those who may say something."""
+    own, may_review = None, False
+    if page.visitor is not None:
+        own = await reviews_service.find_own(
+            session, user_id=page.visitor.id, work_id=found.work_id
+        )
+        may_review = own is None and await reviews_service.may_write(
+            session, user_id=page.visitor.id, work_id=found.work_id, settings=settings
+        )
+    return render(
+        request,
+        "book.html",
+        status=status,
+        page=page,
+        book=found,
+        form=form,
+        groups=await recommendations.recommend(session, book_id=found.id),
+        reviews=await reviews_service.list_reviews(
+            session, book_id=found.id, query=query or PageQuery(size=REVIEWS_PER_PAGE)
+        ),
+        own_review=own,
+        may_review=may_review,
+        review_form=review_form or Form(),
+    )
 
 
 @router.get("/lists/{name}")
@@ -163,37 +199,6 @@ async def shop_list(
         books=books,
         is_numbered=query.cursor is None,
         page_link=lambda cursor: link(cursor=cursor),
-    query = PageQuery(size=REVIEWS_PER_PAGE, cursor=reviews)
-    return await show_book(request, session, page, settings, found, query=query)
-
-
-async def show_book(
-    page: PageContext,
-    settings: Settings,
-    found: BookRead,
-    *,
-    query: PageQuery | None = None,
-    review_form: Form[ReviewCreate] | None = None,
-    status: int = 200,
-    """Draw a book's page, with what readers say and a form for those who may say something."""
-    own, may_review = None, False
-    if page.visitor is not None:
-        own = await reviews_service.find_own(
-            session, user_id=page.visitor.id, work_id=found.work_id
-        )
-        may_review = own is None and await reviews_service.may_write(
-            session, user_id=page.visitor.id, work_id=found.work_id, settings=settings
-        )
-        "book.html",
-        status=status,
-        book=found,
-        form=None,
-        reviews=await reviews_service.list_reviews(
-            session, book_id=found.id, query=query or PageQuery(size=REVIEWS_PER_PAGE)
-        ),
-        own_review=own,
-        may_review=may_review,
-        review_form=review_form or Form(),
     )
 
 

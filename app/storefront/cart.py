@@ -21,6 +21,7 @@ from app.core.exceptions import NOT_UNDERSTOOD
 from app.core.rights import of_its_owner, open_to_all
 from app.core.schemas import Id, WriteModel
 from app.core.security import new_opaque_token
+from app.storefront.books import show_book
 from app.storefront.context import Page, PageContext
 from app.storefront.forms import Form, read_form, undone_if_refused
 from app.storefront.templating import render
@@ -82,7 +83,7 @@ async def add_to_cart(
     ) as error:
         form.message = error.detail
         book = await get_book(session, book_id=form.data.book_id)
-        return render(request, "book.html", status=409, page=page, book=book, form=form, groups=[])
+        return await show_book(request, session, page, settings, book, form=form, status=409)
     response = RedirectResponse("/cart", 303)
     if page.visitor is None:
         CART.write(
@@ -145,7 +146,7 @@ async def _refuse_item(
         return await _show_cart(request, session, page, settings, status=422, notice=NO_SUCH_BOOK)
     form.message = _fault(form)
     book = await get_book(session, book_id=int(form.typed["book_id"]))
-    return render(request, "book.html", status=422, page=page, book=book, form=form, groups=[])
+    return await show_book(request, session, page, settings, book, form=form, status=422)
 
 
 async def _show_cart(

@@ -34,9 +34,13 @@ from app.books.rankings import OF_WORK
 from app.core.keyset import AnySelect
 from app.orders.sales import purchases
 from app.recommendations.models import AlsoBought, Bestseller, Period
+from app.reviews.ratings import ratings
 
 PURCHASE_WEIGHT = 4
 """What a purchase says of a reader's taste: as much as four stars of five would."""
+
+LEAST_LIKED = 4
+"""So many stars, or more, say that a reader likes a work; fewer say nothing."""
 
 WORKS_AT_ONCE = 1_000
 DAYS_AT_ONCE = timedelta(days=30)
@@ -278,7 +282,17 @@ def _purchases(since: datetime, until: datetime) -> AnySelect:
     )
 
 
-SOURCES = (_purchases,)
+def _ratings(since: datetime, until: datetime) -> AnySelect:
+    given = ratings(since=since, until=until).subquery("given")
+    return select(
+        given.c.reader,
+        given.c.work_id,
+        given.c.rating.label("weight"),
+        given.c.rated_at.label("told_at"),
+    ).where(given.c.rating >= LEAST_LIKED)
+
+
+SOURCES = (_purchases, _ratings)
 """What tells who likes what: each a function of two moments that returns a statement of
 ``reader``, ``work_id``, ``weight`` and ``told_at``. What several tell of one pair counts once,
 by the greatest weight."""

@@ -21,7 +21,7 @@ class GroupKind(StrEnum):
 class RecommendedBook(BookSummary):
     """A book that may please, and why."""
 
-    reason: Annotated[str, Field(examples=["12 readers of this book also bought it"])]
+    reason: Annotated[str, Field(examples=["12 readers of this book also chose it"])]
 
 
 class RecommendationGroup(BaseModel):

@@ -45,7 +45,7 @@ RANKINGS: Mapping[GroupKind, Callable[[], AnySelect]] = {
 
 REASONS: Mapping[GroupKind, Callable[[AnyRow], str]] = {
     GroupKind.NEXT_IN_SERIES: lambda facts: f"{facts.via}, no. {facts.number}",
-    GroupKind.ALSO_BOUGHT: lambda facts: f"{facts.support} readers of this book also bought it",
+    GroupKind.ALSO_BOUGHT: lambda facts: f"{facts.support} readers of this book also chose it",
     GroupKind.SAME_AUTHOR: lambda facts: f"Also by {facts.via}",
     GroupKind.SIMILAR_SUBJECTS: lambda facts: f"Also about: {facts.via}",
 }

@@ -4,11 +4,11 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import Select, case, delete, func, select, text, update
+from sqlalchemy import Select, Text, case, cast, delete, func, literal, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.core.keyset import AnyRow, Order, read_objects
+from app.core.keyset import AnyRow, AnySelect, Order, read_objects
 from app.core.pagination import Slice, Window
 from app.reviews.models import Review, ReviewStatus
 from app.reviews.schemas import AdminReviewQuery, ReviewSort, SortDirection
@@ -205,3 +205,18 @@ async def list_wrong_ratings(session: AsyncSession, *, limit: int) -> Sequence[A
 async def list_strayed(session: AsyncSession, *, limit: int) -> Sequence[AnyRow]:
     """Return reviews that are at another work than the edition they were written at."""
     return (await session.execute(STRAYED, {"limit": limit})).all()
+
+
+def public_ratings(*, since: datetime, until: datetime) -> AnySelect:
+    """Return a statement; ``app.reviews.ratings.ratings`` says of what."""
+    return select(
+        literal("account ").concat(cast(Review.user_id, Text)).label("reader"),
+        Review.work_id,
+        Review.rating,
+        Review.updated_at.label("rated_at"),
+    ).where(
+        Review.updated_at >= since,
+        Review.updated_at <= until,
+        Review.status == ReviewStatus.PUBLISHED,
+        Review.deleted_at.is_(None),
+    )

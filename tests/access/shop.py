@@ -444,7 +444,7 @@ async def _things(  # noqa: PLR0915 (one of everything is much)
     gift_card = await gift_cards.issue(
         session, amount=Decimal(25), currency="USD", actor="admin@example.com"
     )
-    return await _links(session, reader) | {
+    return await _links(session, visitors) | {
         "coupon_id": coupon.id,
         "offer_id": offer.id,
         "gift_card_id": gift_card.id,
@@ -489,8 +489,9 @@ async def _things(  # noqa: PLR0915 (one of everything is much)
     }
 
 
-async def _links(session: AsyncSession, reader: User) -> dict[str, Any]:
-    """Write a message to the reader and share their wishes; return what paths call that."""
+async def _links(session: AsyncSession, visitors: Mapping[str, Visitor]) -> dict[str, Any]:
+    """Write a message to the reader and share everybody's wishes; return what paths call that."""
+    reader = _account(visitors, READER)
     mail = Mail(
         event_id=uuid4(),
         recipient=reader.email,
@@ -504,12 +505,16 @@ async def _links(session: AsyncSession, reader: User) -> dict[str, Any]:
     session.add(mail)
     await session.flush()  # its id is asked for
     stop_token = stop_link(reader.email, get_settings()).rpartition("=")[2]
-    share, _ = await sharing.share(session, user_id=reader.id, settings=get_settings())
+    owners = {visitor.account.id for visitor in visitors.values() if visitor.account is not None}
+    shares = {
+        owner: (await sharing.share(session, user_id=owner, settings=get_settings()))[0]
+        for owner in owners
+    }
     return {
         "mail_id": mail.id,
         "template": mail.template,
         "stop_token": stop_token,
-        "wish_token": share.url.rpartition("=")[2],
+        "wish_token": shares[reader.id].url.rpartition("=")[2],
     }
 
 

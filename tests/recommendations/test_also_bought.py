@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 
 from app.recommendations.refreshing import HISTORY, RULE, refresh_also_bought, refresh_bestsellers
 from app.recommendations.repository import PURCHASE_WEIGHT, WORKS_AT_ONCE, Rule
+from app.reviews.models import Review
 from tests.factories import make_user
 from tests.recommendations.buying import DAY, NOW, add_edition, buy, make_books
 
@@ -70,6 +71,31 @@ async def test_three_readers_are_needed(db_session: AsyncSession) -> None:
         (a, 1, b, 3, round(score, 6)),
         (b, 1, a, 3, round(score, 6)),
     ]
+
+
+async def test_what_readers_rate_highly_counts_as_well(db_session: AsyncSession) -> None:
+    books = await make_books(db_session, 4)
+    one, other, disliked, hidden = await work_ids(db_session, books)
+    await make_crowd(db_session, (await make_books(db_session, 1))[0])
+    ratings = {one: (5, "published"), other: (4, "published")}
+    ratings |= {disliked: (3, "published"), hidden: (5, "hidden")}
+    for user in [await make_user(db_session) for _ in range(3)]:
+        for book_id, (work_id, (rating, status)) in zip(books, ratings.items(), strict=True):
+            db_session.add(
+                Review(
+                    user_id=user.id,
+                    book_id=book_id,
+                    work_id=work_id,
+                    rating=rating,
+                    status=status,
+                    hidden_reason="Rude." if status == "hidden" else None,
+                    verified_purchase=False,
+                    updated_at=NOW - DAY,
+                )
+            )
+    await db_session.flush()  # read by SQL
+    await refresh_also_bought(db_session, now=NOW)
+    assert await pairs(db_session) == {(one, other): 3, (other, one): 3}
 
 
 async def test_one_person_with_a_thousand_orders_steers_nothing(db_session: AsyncSession) -> None:

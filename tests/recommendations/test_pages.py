@@ -19,7 +19,7 @@ async def test_shelves_on_the_page_of_a_book(client: AsyncClient, db_session: As
     await db_session.commit()
     page = (await client.get(f"/books/{one}", follow_redirects=True)).text
     assert "Readers also bought" in page
-    assert "3 readers of this book also bought it" in page
+    assert "3 readers of this book also chose it" in page
     assert f"/books/{other}/volume-2-many" in page
     page = (await client.get(f"/books/{else_}", follow_redirects=True)).text
     assert "Readers also bought" not in page

@@ -72,7 +72,7 @@ async def test_readers_also_bought(client: AsyncClient, db_session: AsyncSession
     (item,) = group["items"]
     book = (await client.get(f"{API}/books?q=volume")).json()["items"]
     (summary,) = [found for found in book if found["id"] == other]
-    assert item == summary | {"reason": "4 readers of this book also bought it"}
+    assert item == summary | {"reason": "4 readers of this book also chose it"}
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ async def test_another_edition_stands_in_for_one_that_is_sold_out(
     await let_readers_buy(db_session, one, other)
     hardback = await add_edition(db_session, other)
     await withdraw(db_session, other, "deleted_at = now()")
-    reason = "3 readers of this book also bought it"
+    reason = "3 readers of this book also chose it"
     assert await groups(client, one) == {"also_bought": [(hardback, reason)]}
 
 

@@ -145,7 +145,7 @@ async def merge_works_as_staff(
     session: AsyncSession, *, actor: Actor, work_id: int, other_ids: Collection[int]
 ) -> WorkRead:
     """As ``merge_works``, and write down who did it and which editions moved from where."""
-    moved = await _editions_of(session, {*other_ids} - {work_id})
+    moved = await _editions_of(session, {*other_ids} - {work_id}, beside=work_id)
     merged = await merge_works(session, work_id=work_id, other_ids=other_ids)
     await record(
         session,
@@ -222,9 +222,15 @@ async def split_work(
     return await get_work(session, work_id=new_id, is_staff=True)
 
 
-async def _editions_of(session: AsyncSession, work_ids: Collection[int]) -> dict[str, list[int]]:
-    """Return the books of works, by the work's id; nobody moves them until the transaction ends."""
-    _, books = await works_repository.lock_works(session, work_ids)
+async def _editions_of(
+    session: AsyncSession, work_ids: Collection[int], *, beside: int
+) -> dict[str, list[int]]:
+    """Return the books of works, by the work's id; nobody moves them until the transaction ends.
+
+    The work beside them is held as well: whoever takes some works first and others later may wait
+    in a circle with those who take all in their order.
+    """
+    _, books = await works_repository.lock_works(session, {*work_ids, beside})
     return {
         str(work_id): [book.id for book in books if book.work_id == work_id]
         for work_id in sorted(work_ids)

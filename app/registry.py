@@ -36,8 +36,10 @@ from app.notifications.handlers import (
     cancel_order_by_mail,
     confirm_order_by_mail,
     mail_gift_card,
+    move_preorder_by_mail,
     ready_to_collect_by_mail,
     refund_by_mail,
+    release_preorder_by_mail,
     ship_order_by_mail,
     tell_that_book_is_back,
 )
@@ -60,6 +62,7 @@ from app.orders.fulfilment_router import router as fulfilment_router
 from app.orders.handlers import claim_orders_of_guest
 from app.orders.jobs import (
     give_back_late_money,
+    look_after_preorders,
     pay_overdue_refunds,
     pay_refund,
     prune_checkouts,
@@ -213,6 +216,7 @@ JOBS: tuple[Job, ...] = (
     settle_overdue_orders,
     settle_reported_order,
     give_back_late_money,
+    look_after_preorders,
     prune_gateway_events,
     pay_refund,
     pay_overdue_refunds,
@@ -233,6 +237,8 @@ HANDLERS: tuple[Handler, ...] = (
     confirm_order_by_mail,
     cancel_order_by_mail,
     mail_gift_card,
+    move_preorder_by_mail,
+    release_preorder_by_mail,
     announce_late_money_by_mail,
     call_order_off_by_mail,
     ship_order_by_mail,

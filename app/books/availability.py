@@ -162,6 +162,7 @@ class TradeFacts(BaseModel):
     publishing_status: str | None = None
     order_time_days: int | None = None
     on_sale_date: date | None = None
+    takes_preorders: bool = False
     publish_date: date | None = None
     publish_date_precision: DatePrecision = DatePrecision.DAY
     sales_rights: list[SalesRule] | None = None
@@ -179,6 +180,7 @@ class Availability(BaseModel):
                     "date": "2027-03-03",
                     "days": None,
                     "text": "Pre-order: on sale from 3 March 2027",
+                    "is_open": True,
                 }
             ]
         },
@@ -191,11 +193,17 @@ class Availability(BaseModel):
     ] = None
     days: Annotated[int | None, Field(description="Working days that the supplier takes.")] = None
     text: Annotated[str, Field(description="The same for people, in English.")]
+    is_open: Annotated[
+        bool, Field(description="Whether it can be ordered before it is on sale.")
+    ] = False
 
     @property
     def can_be_bought(self) -> bool:
         """Whether a copy can go into a basket now."""
-        return self.status in {AvailabilityStatus.IN_STOCK, AvailabilityStatus.LOW_STOCK}
+        return self.is_open or self.status in {
+            AvailabilityStatus.IN_STOCK,
+            AvailabilityStatus.LOW_STOCK,
+        }
 
 
 def describe_availability(facts: TradeFacts, market: Market) -> Availability:
@@ -203,7 +211,9 @@ def describe_availability(facts: TradeFacts, market: Market) -> Availability:
     if not may_be_sold_in(market.country, facts.sales_rights or ()):
         return _answer(AvailabilityStatus.NOT_SOLD_HERE)
     if is_embargoed(facts.on_sale_date, market):
-        return _from_date(facts.on_sale_date, DatePrecision.DAY)
+        announced = _from_date(facts.on_sale_date, DatePrecision.DAY)
+        is_open = facts.takes_preorders and facts.on_hand > 0
+        return announced.model_copy(update={"is_open": is_open})
     if facts.on_hand > 0:
         is_few = facts.on_hand <= FEW_COPIES
         status = AvailabilityStatus.LOW_STOCK if is_few else AvailabilityStatus.IN_STOCK

@@ -167,6 +167,14 @@ class ImageTooManyPixelsError(AppError):
     detail = "This picture has too many pixels."
 
 
+class BookNotForthcomingError(AppError):
+    """The book has no on-sale date, or is on sale already."""
+
+    status: ClassVar[int] = 409
+    code: ClassVar[str] = "BOOK_NOT_FORTHCOMING"
+    detail = "Only a book whose on-sale date is still to come can be ordered in advance."
+
+
 class BookEmbargoedError(AppError):
     """No copy may leave the shop yet; ``items`` says of which books, and from when on."""
 

@@ -18,14 +18,17 @@ def refuse_unsaleable(offers: Iterable[Offer], *, market: Market, field: str | N
     ``field`` is the input that is to blame.
 
     Raises:
-        BookEmbargoedError: the on-sale date of some books is still to come.
+        BookEmbargoedError: the on-sale date of some books is still to come, and they cannot be
+            ordered in advance.
         BookNotSoldInCountryError: the publisher gave no right to sell some of them there.
     """
     asked = sorted(offers, key=lambda offer: offer.book_id)
     early = [
         (offer, offer.on_sale_date)
         for offer in asked
-        if offer.on_sale_date is not None and is_embargoed(offer.on_sale_date, market)
+        if offer.on_sale_date is not None
+        and is_embargoed(offer.on_sale_date, market)
+        and not offer.takes_preorders
     ]
     if early:
         offer, first = early[0]

@@ -78,7 +78,8 @@ CONFLICTS: Mapping[str, tuple[type[AppError], str]] = {
 class Offer:
     """What a buyer has to know of a book that is sold. ``on_hand`` copies can be bought now.
 
-    No copy leaves the shop before ``on_sale_date``, or for where ``sales_rights`` forbid it.
+    No copy leaves the shop before ``on_sale_date``, or for where ``sales_rights`` forbid it; where
+    the book ``takes_preorders``, copies on hand can be bought before that day.
     Shipping goes by ``measures``, promotions and laws on prices by ``kind``.
     """
 
@@ -91,6 +92,7 @@ class Offer:
     cover_image_url: str | None
     on_hand: int
     on_sale_date: date | None
+    takes_preorders: bool
     sales_rights: Sequence[SalesRule]
     measures: Measures
     kind: BookClass
@@ -286,6 +288,7 @@ async def get_offers(session: AsyncSession, *, book_ids: Collection[int]) -> dic
             cover_image_url=row.cover_image_url,
             on_hand=row.on_hand,
             on_sale_date=row.on_sale_date,
+            takes_preorders=row.takes_preorders,
             sales_rights=[SalesRule.model_validate(right) for right in row.sales_rights or ()],
             measures=measure(row),
             kind=classify(row),

@@ -4,7 +4,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.audit.service import Actor, record
 from app.books import repository, stock
-from app.books.errors import BookNotFoundError
+from app.books.availability import is_embargoed
+from app.books.errors import BookNotForthcomingError, BookNotFoundError
+from app.books.events import BookRestocked
+from app.books.service import get_offers
 from app.books.stock_schemas import (
     Correction,
     Delivery,
@@ -12,10 +15,13 @@ from app.books.stock_schemas import (
     LowStock,
     LowStocks,
     MovementRead,
+    PreordersOpen,
     StockQuery,
     StockRead,
 )
+from app.core.market import Market
 from app.core.pagination import ListQuery, Slice
+from app.jobs.outbox import publish
 
 
 async def get_stock(session: AsyncSession, *, book_id: int) -> StockRead:
@@ -114,6 +120,51 @@ async def watch_stock(
     after = await get_stock(session, book_id=book_id)
     await _record(session, actor, "stock.watch", before, after)
     return after
+
+
+async def open_preorders(
+    session: AsyncSession, *, actor: Actor, book_id: int, announced: PreordersOpen, market: Market
+) -> StockRead:
+    """Let a book be bought before its on-sale date, as many copies as are on hand or announced.
+
+    Announced copies count as on hand from now on: what is not delivered is corrected later. Who
+    waits for the book is told. Once more adds the copies.
+
+    Raises:
+        BookNotFoundError: no such book, or not sold.
+        BookNotForthcomingError: it has no on-sale date, or that is over.
+    """
+    offer = (await get_offers(session, book_ids={book_id})).get(book_id)
+    if offer is None:
+        raise BookNotFoundError
+    if not is_embargoed(offer.on_sale_date, market):
+        raise BookNotForthcomingError
+    before = await get_stock(session, book_id=book_id)
+    is_news = await repository.set_preorders(session, book_id=book_id, are_taken=True)
+    if announced.copies:
+        await stock.receive(
+            session,
+            quantities={book_id: announced.copies},
+            actor=actor.name,
+            reason="announced, for orders in advance",
+        )
+    if is_news and before.on_hand:
+        await publish(session, BookRestocked(book_id=book_id))
+    after = await get_stock(session, book_id=book_id)
+    await _record(session, actor, "stock.open_preorders", before, after)
+    return after
+
+
+async def close_preorders(session: AsyncSession, *, actor: Actor, book_id: int) -> StockRead:
+    """Let a book be bought in advance no more; orders stay as they are.
+
+    Raises:
+        BookNotFoundError: no such book.
+    """
+    found = await get_stock(session, book_id=book_id)
+    await repository.set_preorders(session, book_id=book_id, are_taken=False)
+    await _record(session, actor, "stock.close_preorders", found, found)
+    return found
 
 
 async def _record(

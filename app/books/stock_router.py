@@ -11,10 +11,13 @@ from app.books.stock_schemas import (
     Delivery,
     LowLevel,
     MovementRead,
+    PreordersOpen,
     StockQuery,
     StockRead,
 )
-from app.core.deps import CatalogueStaff, DbSession
+from app.core.clock import Now
+from app.core.deps import AppSettings, CatalogueStaff, DbSession
+from app.core.market import shop_market
 from app.core.pagination import ListParams, link_pages
 from app.core.schemas import Id
 
@@ -73,6 +76,41 @@ async def watch_stock(
 ) -> StockRead:
     """Set with how many copies on hand the book is to be ordered anew; null stops watching."""
     return await stock_keeping.watch_stock(session, actor=trail.actor, book_id=book_id, level=level)
+
+
+@router.put(
+    "/{book_id}/preorders",
+    summary="Sell a book before it is on sale",
+    responses=REFUSED | {409: {"description": "BOOK_NOT_FORTHCOMING"}},
+)
+async def open_preorders(
+    session: DbSession,
+    _staff: CatalogueStaff,
+    trail: AuditTrail,
+    settings: AppSettings,
+    now: Now,
+    book_id: BookId,
+    announced: PreordersOpen,
+) -> StockRead:
+    """Let copies be bought in advance, those on hand and those announced; who waits is told.
+
+    They are sold in the order in which they are paid for, and leave the shop on the on-sale date.
+    """
+    return await stock_keeping.open_preorders(
+        session,
+        actor=trail.actor,
+        book_id=book_id,
+        announced=announced,
+        market=shop_market(now=now, settings=settings),
+    )
+
+
+@router.delete("/{book_id}/preorders", summary="Sell a book in advance no more", responses=REFUSED)
+async def close_preorders(
+    session: DbSession, _staff: CatalogueStaff, trail: AuditTrail, book_id: BookId
+) -> StockRead:
+    """Take no more orders before the on-sale date; those that were placed stay."""
+    return await stock_keeping.close_preorders(session, actor=trail.actor, book_id=book_id)
 
 
 @router.get("/{book_id}/movements", summary="What happened to a book's copies", responses=REFUSED)

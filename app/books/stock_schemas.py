@@ -91,6 +91,12 @@ class Delivery(WriteModel):
         return self
 
 
+class PreordersOpen(WriteModel):
+    """Copies that are announced to the shop, to be sold before they are here."""
+
+    copies: Annotated[int, Field(ge=0, le=MAX_COPIES, examples=[40])] = 0
+
+
 class Correction(WriteModel):
     """Copies that were found, or with a minus lost or damaged, and why."""
 

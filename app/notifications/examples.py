@@ -41,6 +41,7 @@ def example_values(template: str) -> Mapping[str, Any]:
         cover_image_url=None,
         url="/books/1-persuasion-jane-austen",
         book_id=1,
+        on_sale_date=date(2026, 12, 3),
     )
     values: dict[str, dict[str, Any]] = {
         "book_restocked": {"book": book},
@@ -75,6 +76,13 @@ def example_values(template: str) -> Mapping[str, Any]:
         "identity_disconnected": {"about": "GitHub"},
         "new_device": {"about": "Firefox on Linux, 203.0.113.0/24"},
         "price_dropped": {"book": book, "before": Decimal("14.00")},
+        "preorder_moved": {
+            "lines": order.items[:1],
+            "before": date(2026, 11, 12),
+            "after": date(2026, 12, 3),
+        },
+        "preorder_released": {"lines": order.items[:1]},
+        "preorder_opened": {"book": book},
         "order_refunded": {"refund": SimpleNamespace(amount=Decimal("11.00"), currency=CURRENCY)},
         "order_shipped": {
             "shipment": SimpleNamespace(

@@ -1,5 +1,7 @@
 """Who hears of what."""
 
+from collections.abc import Collection
+from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -22,6 +24,8 @@ from app.orders.events import (
     OrderDelivered,
     OrderReadyToCollect,
     OrderShipped,
+    PreorderMoved,
+    PreorderReleased,
     RefundPaid,
 )
 from app.orders.fulfilment.progress import describe, find_refund, find_shipment
@@ -105,6 +109,27 @@ async def invite_to_review_later(event: OrderDelivered, *, event_id: UUID) -> No
         )
 
 
+@handles(PreorderReleased)
+async def release_preorder_by_mail(event: PreorderReleased, *, event_id: UUID) -> None:
+    """Tell the buyer that what was ordered in advance is on sale."""
+    await _write_to_buyer(
+        "preorder_released", order_id=event.order_id, event_id=event_id, line_ids=event.line_ids
+    )
+
+
+@handles(PreorderMoved)
+async def move_preorder_by_mail(event: PreorderMoved, *, event_id: UUID) -> None:
+    """Tell the buyer that the day of what was ordered in advance is another one now."""
+    await _write_to_buyer(
+        "preorder_moved",
+        order_id=event.order_id,
+        event_id=event_id,
+        line_ids=[event.line_id],
+        before=date.fromisoformat(event.before),
+        after=date.fromisoformat(event.after),
+    )
+
+
 @handles(RefundPaid)
 async def refund_by_mail(event: RefundPaid, *, event_id: UUID) -> None:
     """Tell the buyer how much money is on its way back."""
@@ -117,14 +142,14 @@ async def refund_by_mail(event: RefundPaid, *, event_id: UUID) -> None:
 async def tell_that_book_is_back(event: BookRestocked, *, event_id: UUID) -> None:
     """Tell everybody who waits for the book, or wants to hear of it on their wish list, once.
 
-    They wait on if it was withdrawn meanwhile, or all copies are gone again.
+    They wait on if it was withdrawn meanwhile, all copies are gone again, or are not sold yet.
     """
     async with session_scope() as session:
         try:
             book = await get_book(session, book_id=event.book_id)
         except BookNotFoundError:
             return
-        if book.stock_quantity == 0:
+        if not book.availability.can_be_bought:
             return
         user_ids = await notify_waiting(session, book_id=event.book_id, now=utc_now())
         hoping = await find_hoping(session, book_id=event.book_id)
@@ -133,7 +158,7 @@ async def tell_that_book_is_back(event: BookRestocked, *, event_id: UUID) -> Non
                 session,
                 event_id=event_id,
                 recipient=reader.email,
-                template="book_restocked",
+                template="preorder_opened" if book.availability.is_open else "book_restocked",
                 values={"book": book},
                 settings=get_settings(),
                 language=reader.language,
@@ -147,6 +172,8 @@ async def _write_to_buyer(
     event_id: UUID,
     shipment_id: int | None = None,
     refund_id: int | None = None,
+    line_ids: Collection[int] = (),
+    **facts: Any,
 ) -> None:
     settings = get_settings()
     async with session_scope() as session:
@@ -156,6 +183,8 @@ async def _write_to_buyer(
         values: dict[str, Any] = {
             "order": order,
             "order_link": await order_link(session, order=order, settings=settings),
+            "lines": [item for item in order.items if item.id in line_ids],
+            **facts,
         }
         if shipment_id is not None or refund_id is not None:
             fulfilment = await describe(session, order=order)

@@ -147,6 +147,14 @@ class AddressNeededError(AppError):
     detail = "Please tell us where the books shall go."
 
 
+class OrderEmbargoedError(AppError):
+    """Copies would leave the shop before their on-sale date."""
+
+    status: ClassVar[int] = 409
+    code: ClassVar[str] = "ORDER_EMBARGOED"
+    detail = "Some of these books may not leave the shop yet."
+
+
 class MoveNotAllowedError(AppError):
     """The order cannot go from where it stands (``from``) to where it was to go (``to``)."""
 

@@ -56,6 +56,24 @@ class OrderDelivered(Event):
 
 
 @dataclass(frozen=True)
+class PreorderReleased(Event):
+    """Books that were bought in advance are on sale."""
+
+    order_id: int
+    line_ids: list[int]
+
+
+@dataclass(frozen=True)
+class PreorderMoved(Event):
+    """A book that was bought in advance is on sale another day than was said; days as ISO 8601."""
+
+    order_id: int
+    line_id: int
+    before: str
+    after: str
+
+
+@dataclass(frozen=True)
 class RefundPaid(Event):
     """Money went back to a buyer."""
 

@@ -12,6 +12,7 @@ from app.orders import refunds
 from app.orders.checkouts import forget_expired
 from app.orders.late_money import GIVE_BACK, give_back
 from app.orders.overdue import settle_overdue
+from app.orders.preorders import follow_moved, release_due
 from app.orders.webhooks import SETTLE_REPORTED, prune_events, settle_reported
 
 
@@ -34,6 +35,21 @@ async def prune_checkouts() -> None:
         return await forget_expired(session, now=now, limit=limit)
 
     await in_batches(step)
+
+
+@periodic("orders.preorders", cron="*/5 * * * *")
+async def look_after_preorders() -> None:
+    """Note which books that were bought in advance are on sale, and whose day was moved."""
+    now = utc_now()
+
+    async def moved(session: AsyncSession, limit: int) -> int:
+        return await follow_moved(session, limit=limit)
+
+    async def released(session: AsyncSession, limit: int) -> int:
+        return await release_due(session, now=now, limit=limit, settings=get_settings())
+
+    await in_batches(moved)
+    await in_batches(released)
 
 
 @job(GIVE_BACK)

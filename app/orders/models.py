@@ -1,6 +1,6 @@
 """Orders, their lines and payments. What was agreed is copied in and never changes."""
 
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
@@ -152,6 +152,9 @@ class OrderLine(Base):
 
     Of its copies ``sent`` have left the shop, by parcel or over the counter, ``dropped`` never
     will, and ``returned`` of those that were sent came back. ``refunded`` were paid back.
+
+    ``on_sale_date`` is of what was bought before it was on sale: the day that its buyer was told
+    last. ``released_at`` is when that day had come.
     """
 
     __tablename__ = "order_lines"
@@ -166,6 +169,11 @@ class OrderLine(Base):
         ),
         CheckConstraint("returned >= 0 AND returned <= sent", name="returned_as_sent"),
         CheckConstraint("refunded >= 0 AND refunded <= quantity", name="refunded_as_ordered"),
+        Index(
+            "ix_order_lines_in_advance",
+            "order_id",
+            postgresql_where=text("on_sale_date IS NOT NULL AND released_at IS NULL"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
@@ -181,6 +189,8 @@ class OrderLine(Base):
     tax_rate: Mapped[Decimal] = mapped_column(Numeric(6, 3), server_default=text("0"))
     tax: Mapped[Decimal] = mapped_column(Numeric(12, 2), server_default=text("0"))
     is_gift_card: Mapped[bool] = mapped_column(server_default=text("false"))
+    on_sale_date: Mapped[date | None]
+    released_at: Mapped[datetime | None]
     sent: Mapped[int] = mapped_column(server_default=text("0"))
     dropped: Mapped[int] = mapped_column(server_default=text("0"))
     returned: Mapped[int] = mapped_column(server_default=text("0"))

@@ -36,13 +36,13 @@ WRITE_ORDER = text("""
     written_lines AS (
         INSERT INTO order_lines (
             order_id, book_id, title, author, isbn, cover_image_url, unit_price, quantity,
-            discount, tax_rate, tax, is_gift_card
+            discount, tax_rate, tax, is_gift_card, on_sale_date
         )
         SELECT written_order.id, line.*
         FROM written_order, jsonb_to_recordset(:lines) AS line (
             book_id integer, title text, author text, isbn text, cover_image_url text,
             unit_price numeric, quantity integer, discount numeric, tax_rate numeric, tax numeric,
-            is_gift_card boolean
+            is_gift_card boolean, on_sale_date date
         )
         RETURNING id
     ),

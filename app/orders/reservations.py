@@ -9,7 +9,9 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.books.availability import is_embargoed
 from app.core.config import Settings
+from app.core.market import Market, shop_market
 from app.core.translation import readers_language
 from app.integrations.payments.gateway import ChargeRequest
 from app.orders import reservation_repository
@@ -84,7 +86,8 @@ async def write_order(
         now=now,
         settings=settings,
     )
-    lines = [_line_row(line, quote) for line in quote.totals.lines]
+    market = shop_market(now=now, settings=settings)
+    lines = [_line_row(line, quote, market) for line in quote.totals.lines]
     discounts = [_discount_row(discount) for discount in quote.discounts.items]
     taxes = [
         _as_stored({"rate": tax.rate, "net": tax.net, "tax": tax.tax}) for tax in quote.totals.taxes
@@ -170,7 +173,7 @@ def _order_row(
     )
 
 
-def _line_row(line: LineTotals, quote: Quote) -> dict[str, Any]:
+def _line_row(line: LineTotals, quote: Quote, market: Market) -> dict[str, Any]:
     offer = quote.offers[line.key]
     return _as_stored(
         {
@@ -185,6 +188,9 @@ def _line_row(line: LineTotals, quote: Quote) -> dict[str, Any]:
             "tax_rate": line.tax_rate,
             "tax": line.tax,
             "is_gift_card": line.key in quote.gift_card_books,
+            "on_sale_date": offer.on_sale_date
+            if is_embargoed(offer.on_sale_date, market)
+            else None,
         }
     )
 

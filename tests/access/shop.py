@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
@@ -490,7 +490,7 @@ async def _things(  # noqa: PLR0915 (one of everything is much)
 
 
 async def _links(session: AsyncSession, visitors: Mapping[str, Visitor]) -> dict[str, Any]:
-    """Write a message to the reader and share everybody's wishes; return what paths call that."""
+    """Write what is named in paths apart: a message, wishes that are shared, a coming book."""
     reader = _account(visitors, READER)
     mail = Mail(
         event_id=uuid4(),
@@ -505,6 +505,9 @@ async def _links(session: AsyncSession, visitors: Mapping[str, Visitor]) -> dict
     session.add(mail)
     await session.flush()  # its id is asked for
     stop_token = stop_link(reader.email, get_settings()).rpartition("=")[2]
+    forthcoming = await make_book(session, title="Piranesi II", copies=0)
+    announced = {Book.on_sale_date: date(2999, 1, 2)}
+    await session.execute(update(Book).where(Book.id == forthcoming.id).values(announced))
     owners = {visitor.account.id for visitor in visitors.values() if visitor.account is not None}
     shares = {
         owner: (await sharing.share(session, user_id=owner, settings=get_settings()))[0]
@@ -514,6 +517,7 @@ async def _links(session: AsyncSession, visitors: Mapping[str, Visitor]) -> dict
         "mail_id": mail.id,
         "template": mail.template,
         "stop_token": stop_token,
+        "forthcoming_id": forthcoming.id,
         "wish_token": shares[reader.id].url.rpartition("=")[2],
     }
 
@@ -561,6 +565,10 @@ def _examples(ids: Mapping[str, Any], refresh_token: str) -> dict[str, Example]:
             json={"lines": [{"book_id": ids["wanted_book_id"], "copies": 3}]}
         ),
         f"PATCH {admin}/stock/{{book_id}}": Example(json={"low_level": 2}),
+        f"PUT {admin}/stock/{{book_id}}/preorders": Example(
+            json={"copies": 5}, ids={"book_id": ids["forthcoming_id"]}
+        ),
+        f"DELETE {admin}/stock/{{book_id}}/preorders": Example(),
         f"POST {admin}/stock/{{book_id}}/corrections": Example(json={"by": 1, "reason": "Found"}),
         f"POST {api}/genres": Example(json={"name": "Poetry"}),
         f"POST {api}/uploads/images": Example(files={"file": ("a.png", _picture())}),

@@ -37,6 +37,7 @@ def test_what_changed_and_what_is_short(
         cover_image_url=None,
         on_hand=on_hand,
         on_sale_date=None,
+        takes_preorders=False,
         sales_rights=(),
         measures=PLAIN_MEASURES,
         kind=PLAIN_KIND,

@@ -91,6 +91,9 @@ class Book(CreatedAt, Base):
     """What lists are sorted by: the day, else the first day of the year."""
 
     on_sale_date: Mapped[date | None]
+    takes_preorders: Mapped[bool] = mapped_column(server_default=text("false"))
+    """Whether copies that are on hand before ``on_sale_date`` can be bought in advance."""
+
     publishing_status: Mapped[str | None] = mapped_column(Text)
     availability_code: Mapped[str | None] = mapped_column(Text)
     order_time_days: Mapped[int | None] = mapped_column(SmallInteger)

@@ -64,6 +64,7 @@ from app.books.repository.stock import (
     move_copies,
     set_copies_on_hand,
     set_low_level,
+    set_preorders,
 )
 from app.books.repository.subjects import list_subject_ids
 
@@ -123,6 +124,7 @@ __all__ = [
     "set_copies_on_hand",
     "set_first_series",
     "set_low_level",
+    "set_preorders",
     "update_book",
     "works_by_best_edition",
 ]

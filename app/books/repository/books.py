@@ -36,6 +36,7 @@ OFFERS = (
         Book.cover_image_url,
         Stock.on_hand,
         Book.on_sale_date,
+        Book.takes_preorders,
         SALES_RIGHTS,
         Book.weight_g,
         Book.format,

@@ -205,6 +205,18 @@ async def find_stock(session: AsyncSession, *, book_id: int) -> AnyRow | None:
     return (await session.execute(statement.where(Book.deleted_at.is_(None)))).one_or_none()
 
 
+async def set_preorders(session: AsyncSession, *, book_id: int, are_taken: bool) -> bool:
+    """Let a book that is not deleted be bought in advance, or not; tell whether that was news."""
+    statement = (
+        update(Book)
+        .where(Book.id == book_id, Book.deleted_at.is_(None), Book.takes_preorders != are_taken)
+        .values(takes_preorders=are_taken)
+        .returning(Book.id)
+        .execution_options(synchronize_session=False)
+    )
+    return await session.scalar(statement) is not None
+
+
 async def list_stock(session: AsyncSession, *, only_low: bool, window: Window) -> Slice[AnyRow]:
     """Return the stock of books that are not deleted, or of those that are to be ordered anew."""
     statement = (

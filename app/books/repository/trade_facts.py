@@ -37,6 +37,8 @@ AVAILABILITY: Label[dict[str, object]] = func.jsonb_build_object(
     Book.order_time_days,
     "on_sale_date",
     Book.on_sale_date,
+    "takes_preorders",
+    Book.takes_preorders,
     "publish_date",
     Book.publish_date,
     "publish_date_precision",

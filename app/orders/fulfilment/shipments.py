@@ -18,6 +18,7 @@ from app.orders.fulfilment_repository import Copies
 from app.orders.fulfilment_schemas import ShipmentCreate
 from app.orders.models import OrderLine, OrderStatus
 from app.orders.moves import move
+from app.orders.preorders import find_embargoed, refuse_embargoed
 from app.orders.refunds import refuse_copies
 from app.orders.repository import list_gift_card_lines
 from app.orders.timeline import SHOP, write_event
@@ -30,22 +31,23 @@ async def pack(session: AsyncSession, *, order_id: int, actor: str) -> None:
     """Say that an order is packed; its buyer can no longer call it off.
 
     Raises:
-        OrderNotFoundError, MoveNotAllowedError
+        OrderNotFoundError, MoveNotAllowedError, OrderEmbargoedError
     """
     await move(session, order_id=order_id, to=OrderStatus.PACKED)
+    await refuse_embargoed(session, order_id=order_id)
     await write_event(session, order_id=order_id, kind=EventKind.PACKED, actor=actor)
 
 
 async def ship(session: AsyncSession, *, order_id: int, parcel: ShipmentCreate, actor: str) -> int:
-    """Send a parcel with some copies, or with all that are left; return its id.
+    """Send a parcel with some copies, or with all that are left and may leave; return its id.
 
     The order is shipped when the last copy has left that is not dropped. Publishes
     ``OrderShipped``.
 
     Raises:
         OrderNotFoundError, MoveNotAllowedError: of the order.
-        LineNotFoundError, TooManyCopiesError, NothingLeftError: of the copies. Nothing is sent:
-            the transaction is to be undone.
+        LineNotFoundError, TooManyCopiesError, NothingLeftError, OrderEmbargoedError: of the
+            copies. Nothing is sent: the transaction is to be undone.
     """
     await move(session, order_id=order_id, to=OrderStatus.PARTLY_SHIPPED)
     copies = await _what_to_send(session, order_id=order_id, parcel=parcel)
@@ -97,9 +99,10 @@ async def make_ready(session: AsyncSession, *, order_id: int, actor: str) -> Non
     """Say that an order waits at the counter. Publishes ``OrderReadyToCollect``.
 
     Raises:
-        OrderNotFoundError, MoveNotAllowedError
+        OrderNotFoundError, MoveNotAllowedError, OrderEmbargoedError
     """
     await move(session, order_id=order_id, to=OrderStatus.READY_TO_COLLECT)
+    await refuse_embargoed(session, order_id=order_id)
     await write_event(session, order_id=order_id, kind=EventKind.READY_TO_COLLECT, actor=actor)
     await publish(session, OrderReadyToCollect(order_id=order_id))
 
@@ -111,9 +114,10 @@ async def deliver(session: AsyncSession, *, order_id: int, actor: str) -> None:
     Publishes ``OrderDelivered``.
 
     Raises:
-        OrderNotFoundError, MoveNotAllowedError
+        OrderNotFoundError, MoveNotAllowedError, OrderEmbargoedError
     """
     await move(session, order_id=order_id, to=OrderStatus.DELIVERED)
+    await refuse_embargoed(session, order_id=order_id)
     await repository.send_rest(session, order_id=order_id)
     if await record_payment_if_due(session, order_id=order_id):
         await write_event(session, order_id=order_id, kind=EventKind.PAID, actor=actor)
@@ -145,9 +149,16 @@ async def _what_to_send(
     session: AsyncSession, *, order_id: int, parcel: ShipmentCreate
 ) -> Sequence[Copies]:
     if parcel.lines is not None:
-        return sorted(Copies(line.line_id, line.quantity) for line in parcel.lines)
+        asked = sorted(Copies(line.line_id, line.quantity) for line in parcel.lines)
+        line_ids = {each.line_id for each in asked}
+        await refuse_embargoed(session, order_id=order_id, line_ids=line_ids)
+        return asked
     lines = await repository.list_lines(session, order_id=order_id)
-    copies = [Copies(line.id, to_send(line)) for line in lines if to_send(line)]
+    held = await find_embargoed(session, order_id=order_id)
+    left = [Copies(line.id, to_send(line)) for line in lines if to_send(line)]
+    copies = [each for each in left if each.line_id not in held]
+    if left and not copies:
+        await refuse_embargoed(session, order_id=order_id)
     if not copies:
         raise NothingLeftError
     return copies

@@ -47,6 +47,7 @@ async def test_a_list_answers_the_contract(client: AsyncClient, db_session: Asyn
                     "date": None,
                     "days": None,
                     "text": "In stock",
+                    "is_open": False,
                 },
                 "slug": "the-left-hand-of-darkness-ursula-k-le-guin",
                 "url": f"/books/{book.id}/the-left-hand-of-darkness-ursula-k-le-guin",

@@ -32,7 +32,7 @@ test: install ## Run every check that CI runs
 	@$(RUN)python scripts/check.py
 
 .PHONY: coverage
-coverage: install ## Run the tests and tell which lines none of them runs; takes twice as long
+coverage: install ## Run the tests and tell which lines none of them runs; takes half as long again
 	@$(RUN)python scripts/check.py --coverage
 
 .PHONY: browser

@@ -62,8 +62,9 @@ async def merge_works(
     """Move the editions of other works to this one.
 
     It keeps its title and facts and takes from the others what it lacks; people, series, subjects
-    and the numbers that feeds know them by are put together, ratings added up. The others are
-    gone, and their addresses lead here. Feeds do not undo it.
+    and the numbers that feeds know them by are put together. Reviews go with their editions; where
+    a reader has two of the work then, the newest stays. The others are gone, and their addresses
+    lead here. Feeds do not undo it.
     """
     return await works.merge_works_as_staff(
         session, actor=trail.actor, work_id=work_id, other_ids=merge.work_ids

@@ -132,6 +132,30 @@ class PageQuery(BaseModel):
         return Window(limit=self.size, offset=self.offset, position=position)
 
 
+class PerPageQuery(BaseModel):
+    """As ``PageQuery``, with the names that the contract's lists for admins have."""
+
+    page: Annotated[int, Field(ge=1, le=MAX_OFFSET + 1)] = 1
+    per_page: Annotated[int, Field(ge=1, le=MAX_SIZE)] = 20
+    cursor: CursorText = None
+
+    @model_validator(mode="after")
+    def _refuse_depth(self) -> Self:
+        self._numbered()
+        return self
+
+    def window(self, order: str) -> Window:
+        """Return the rows that are asked for of a list in the named order.
+
+        Raises:
+            CursorError: the cursor is not of that order, or a page is numbered beside it.
+        """
+        return self._numbered().window(order)
+
+    def _numbered(self) -> PageQuery:
+        return PageQuery(page=self.page, size=self.per_page, cursor=self.cursor)
+
+
 PageParams = Annotated[PageQuery, Query()]
 ListParams = Annotated[ListQuery, Query()]
 

@@ -3,17 +3,11 @@
 import unicodedata
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any, Self
+from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, Field
 
-from app.core.pagination import (
-    MAX_OFFSET,
-    MAX_SIZE,
-    CursorText,
-    PageQuery,
-    Window,
-)
+from app.core.pagination import PerPageQuery
 from app.core.schemas import (
     FORBIDDEN_CHARACTERS,
     EmptyAsNone,
@@ -111,12 +105,9 @@ class SortDirection(StrEnum):
     DESCENDING = "desc"
 
 
-class AdminReviewQuery(BaseModel):
+class AdminReviewQuery(PerPageQuery):
     """Which reviews, and which page of them: by its number, or by a cursor."""
 
-    page: Annotated[int, Field(ge=1, le=MAX_OFFSET + 1)] = 1
-    per_page: Annotated[int, Field(ge=1, le=MAX_SIZE)] = 20
-    cursor: CursorText = None
     book_id: Annotated[Id | None, EmptyAsNone] = None
     user_id: Annotated[Id | None, EmptyAsNone] = None
     status: Annotated[ReviewStatus | None, EmptyAsNone] = None
@@ -124,22 +115,6 @@ class AdminReviewQuery(BaseModel):
     rating_max: Annotated[Annotated[int, Field(ge=1, le=5)] | None, EmptyAsNone] = None
     sort_by: ReviewSort = ReviewSort.DATE
     sort_dir: SortDirection = SortDirection.DESCENDING
-
-    @model_validator(mode="after")
-    def _refuse_depth(self) -> Self:
-        self._numbered()
-        return self
-
-    def window(self, order: str) -> Window:
-        """Return the rows that are asked for of a list in the named order.
-
-        Raises:
-            CursorError: the cursor is not of that order, or a page is numbered beside it.
-        """
-        return self._numbered().window(order)
-
-    def _numbered(self) -> PageQuery:
-        return PageQuery(page=self.page, size=self.per_page, cursor=self.cursor)
 
 
 class AdminAuthor(ReadModel):

@@ -1,7 +1,7 @@
 """What clients send and are told about accounts."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
 from email_validator import EmailNotValidError, validate_email
 from pydantic import (
@@ -12,11 +12,10 @@ from pydantic import (
     StringConstraints,
     ValidationInfo,
     field_validator,
-    model_validator,
 )
 from pydantic_core import PydanticCustomError
 
-from app.core.pagination import MAX_OFFSET, MAX_SIZE, CursorText, PageQuery, Window
+from app.core.pagination import PerPageQuery
 from app.core.rights import Right
 from app.core.schemas import (
     EmptyAsNone,
@@ -174,30 +173,11 @@ class UserRead(ReadModel):
     created_at: datetime
 
 
-class UserQuery(BaseModel):
+class UserQuery(PerPageQuery):
     """Which accounts, and which page of them: by its number, or by a cursor."""
 
-    page: Annotated[int, Field(ge=1, le=MAX_OFFSET + 1)] = 1
-    per_page: Annotated[int, Field(ge=1, le=MAX_SIZE)] = 20
-    cursor: CursorText = None
     role: Annotated[Role | None, EmptyAsNone] = None
     is_active: Annotated[bool | None, EmptyAsNone] = None
-
-    @model_validator(mode="after")
-    def _refuse_depth(self) -> Self:
-        self._numbered()
-        return self
-
-    def window(self, order: str) -> Window:
-        """Return the rows that are asked for of a list in the named order.
-
-        Raises:
-            CursorError: the cursor is not of that order, or a page is numbered beside it.
-        """
-        return self._numbered().window(order)
-
-    def _numbered(self) -> PageQuery:
-        return PageQuery(page=self.page, size=self.per_page, cursor=self.cursor)
 
 
 class UserPage(BaseModel):
